@@ -1,0 +1,174 @@
+"""What a network reads and what it predicts: RGB to gray and chroma in [-1, 1], and back.
+
+All scaling constants of the project live here. A `ColorSpace` knows how to encode an RGB image as one gray channel and
+some chroma channels, each in [-1, 1], and how to decode them. Training encodes, inference decodes; no other code may
+scale a channel by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .color import hsv_to_rgb, lab_to_rgb, rgb_to_hsv, rgb_to_lab, rgb_to_yuv, yuv_to_rgb
+
+_LAB_REACH = 110.0  # no sRGB color has an a or b farther than 107.9 from 0
+_U_REACH, _V_REACH = 0.436, 0.615  # of BT.601; pure blue and pure red lie at these ends
+
+
+@dataclass(frozen=True)
+class ColorSpace:
+    """How RGB becomes gray and chroma in [-1, 1], and back.
+
+    Attributes:
+        name: the key under which it stands in `COLOR_SPACES`, and which a weights file stores.
+        chroma_channels: how many channels a network predicts.
+        hue_channel: index of the chroma channel that wraps (-1 and 1 are the same), or None.
+        point_channels: indices of two channels that are the cosine and sine of the hue, or None.
+        saturation_channel: index of the channel that is the saturation, or None.
+        gray: RGB `(..., 3, H, W)` in [0, 1] to the gray `(..., 1, H, W)` alone, in [-1, 1].
+        encode: RGB `(..., 3, H, W)` in [0, 1] to gray `(..., 1, H, W)` and chroma `(..., C, H, W)`, both in [-1, 1].
+        decode: the same gray and chroma to RGB in [0, 1]. Lab and YUV can name colors that RGB lacks; those are clipped
+            channel by channel.
+
+    Example:
+        >>> gray, chroma = HSV.encode(torch.tensor([0.0, 0.0, 1.0]).reshape(3, 1, 1))
+        >>> gray.item(), [round(number, 3) for number in chroma.flatten().tolist()]
+        (1.0, [-0.667, 1.0])
+    """
+
+    name: str
+    chroma_channels: int
+    hue_channel: int | None
+    point_channels: tuple[int, int] | None
+    saturation_channel: int | None
+    gray: Callable[[Tensor], Tensor]
+    encode: Callable[[Tensor], tuple[Tensor, Tensor]]
+    decode: Callable[[Tensor, Tensor], Tensor]
+
+
+def turns_to_half_turns(hue: Tensor) -> Tensor:
+    """Hue in [0, 1) turns as the paper's [-1, 1) half-turns: red at 0, the seam at cyan.
+
+    Args:
+        hue: any shape, turns.
+
+    Returns:
+        Same shape, half-turns in [-1, 1).
+    """
+    return torch.where(hue < 0.5, 2 * hue, 2 * hue - 2)
+
+
+def half_turns_to_turns(hue: Tensor) -> Tensor:
+    """Hue in half-turns, [-1, 1] or any real number, as turns in [0, 1].
+
+    Args:
+        hue: any shape, half-turns.
+
+    Returns:
+        Same shape, turns; 1 can come of a half-turn a rounding step below 0 and stands for 0.
+    """
+    return torch.remainder(hue, 2) / 2
+
+
+def luminance_gray(rgb: Tensor) -> Tensor:
+    """The gray of a photo as a panchromatic film or a scanner sees it, not as its V: luma of BT.601.
+
+    Args:
+        rgb: `(..., 3, H, W)`, values in [0, 1].
+
+    Returns:
+        `(..., 1, H, W)` in [-1, 1], to feed to a network in place of the gray of `HSV.encode`.
+    """
+    return 2 * rgb_to_yuv(rgb)[..., :1, :, :] - 1
+
+
+def amplify(chroma: Tensor, gain: float, space: ColorSpace) -> Tensor:
+    """Chroma made more or less vivid: its saturation, or else all of it, times a gain.
+
+    Args:
+        chroma: `(..., C, H, W)` in [-1, 1].
+        gain: 1 changes nothing, 0 gives gray.
+        space: what the chroma's channels mean.
+
+    Returns:
+        Same shape; saturation stops at its largest, Lab and YUV chroma may leave [-1, 1] and are clipped when decoded.
+
+    Raises:
+        ValueError: if `gain` is negative.
+    """
+    if not gain >= 0:
+        raise ValueError(f"gain must be at least 0, got {gain}")
+    if space.saturation_channel is None:
+        return chroma * gain
+    channels = list(chroma.unbind(-3))
+    saturation = (channels[space.saturation_channel] + 1) / 2
+    channels[space.saturation_channel] = (saturation * gain).clamp(max=1) * 2 - 1
+    return torch.stack(channels, -3)
+
+
+def _value_gray(rgb: Tensor) -> Tensor:
+    return 2 * rgb.amax(-3, keepdim=True) - 1
+
+
+def _lightness_gray(rgb: Tensor) -> Tensor:
+    return rgb_to_lab(rgb)[..., :1, :, :] / 50 - 1
+
+
+def _encode_hsv(rgb: Tensor) -> tuple[Tensor, Tensor]:
+    hue, saturation, value = rgb_to_hsv(rgb).split(1, -3)
+    return 2 * value - 1, torch.cat((turns_to_half_turns(hue), 2 * saturation - 1), -3)
+
+
+def _decode_hsv(gray: Tensor, chroma: Tensor) -> Tensor:
+    hue, saturation = chroma.split(1, -3)
+    return hsv_to_rgb(torch.cat((half_turns_to_turns(hue), (saturation + 1) / 2, (gray + 1) / 2), -3))
+
+
+def _encode_hsv_point(rgb: Tensor) -> tuple[Tensor, Tensor]:
+    gray, chroma = _encode_hsv(rgb)
+    angle = chroma[..., :1, :, :] * torch.pi
+    return gray, torch.cat((angle.cos(), angle.sin(), chroma[..., 1:, :, :]), -3)
+
+
+def _decode_hsv_point(gray: Tensor, chroma: Tensor) -> Tensor:
+    cosine, sine, saturation = chroma.split(1, -3)
+    return _decode_hsv(gray, torch.cat((torch.atan2(sine, cosine) / torch.pi, saturation), -3))
+
+
+def _encode_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
+    lab = rgb_to_lab(rgb)
+    return lab[..., :1, :, :] / 50 - 1, lab[..., 1:, :, :] / _LAB_REACH
+
+
+def _decode_lab(gray: Tensor, chroma: Tensor) -> Tensor:
+    return lab_to_rgb(torch.cat((50 * (gray + 1), chroma * _LAB_REACH), -3)).clamp(0, 1)
+
+
+def _encode_yuv(rgb: Tensor) -> tuple[Tensor, Tensor]:
+    y, u, v = rgb_to_yuv(rgb).split(1, -3)
+    return 2 * y - 1, torch.cat((u / _U_REACH, v / _V_REACH), -3)
+
+
+def _decode_yuv(gray: Tensor, chroma: Tensor) -> Tensor:
+    u, v = chroma.split(1, -3)
+    return yuv_to_rgb(torch.cat(((gray + 1) / 2, u * _U_REACH, v * _V_REACH), -3)).clamp(0, 1)
+
+
+HSV = ColorSpace("hsv", 2, 0, None, 1, _value_gray, _encode_hsv, _decode_hsv)
+"""The paper's: gray is V; chroma is hue in half-turns (red 0, seam at cyan) and saturation."""
+
+HSV_POINT = ColorSpace("hsv-point", 3, None, (0, 1), 2, _value_gray, _encode_hsv_point, _decode_hsv_point)
+"""Not the paper's: gray is V; chroma is the hue as a point (cosine, sine) on the unit circle, and saturation."""
+
+LAB = ColorSpace("lab", 2, None, None, None, _lightness_gray, _encode_lab, _decode_lab)
+"""Gray is L; chroma is a and b, divided by 110."""
+
+YUV = ColorSpace("yuv", 2, None, None, None, luminance_gray, _encode_yuv, _decode_yuv)
+"""Gray is Y; chroma is U and V, divided by the largest that they can be."""
+
+COLOR_SPACES = {space.name: space for space in (HSV, HSV_POINT, LAB, YUV)}
+"""Every color space by its name."""
