@@ -1,0 +1,320 @@
+"""Pictures: files of any mode in and out, float tensors, and changes of size.
+
+A picture in memory is a float tensor `(3, H, W)` with values in [0, 1], unless a docstring says otherwise. Files are
+decoded by Pillow; every way in which a file can be bad ends in an error that names it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate
+
+from .files import written_whole
+
+MAX_PIXELS = 150_000_000
+"""Larger pictures are refused before they are decoded: such a file is more often an attack than a photo."""
+
+SAMPLE_PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
+"""scikit-image's own color photos, which `sample_photo` gives."""
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
+"""The file types that `write_image` can write."""
+
+_SUFFIXES_WITHOUT_ALPHA = frozenset({".jpg", ".jpeg", ".bmp"})
+_ONE_PICTURE_FORMATS = {"MPO"}  # a phone's JPEG with a preview or a depth map behind the photo
+
+
+def read_image(source: str | os.PathLike | BinaryIO) -> Image.Image:
+    """The picture in a file, decoded and turned upright by its EXIF orientation, in its own mode.
+
+    Args:
+        source: a path, or a binary file object (its `name`, if any, stands in the errors).
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        IsADirectoryError: if it is a folder.
+        ValueError: if the file is empty, no picture, damaged, an animation, or larger than `MAX_PIXELS`.
+    """
+    is_path = isinstance(source, str | os.PathLike)
+    name = os.fspath(source) if is_path else getattr(source, "name", "the given file")
+    if is_path and Path(source).is_dir():
+        raise IsADirectoryError(f"{name} is a folder, not a picture")
+    if is_path and not Path(source).exists():
+        raise FileNotFoundError(f"{name} does not exist")
+    with warnings.catch_warnings():
+        # Pillow warns from 89 megapixels on. The limit that counts here is ours, and broken EXIF is no reason to stop.
+        warnings.simplefilter("ignore")
+        try:
+            image = Image.open(source)
+            _check_size(image, name)
+            if getattr(image, "n_frames", 1) > 1 and image.format not in _ONE_PICTURE_FORMATS:
+                raise ValueError(
+                    f"{name} holds {image.n_frames} frames; save the one you want as a picture of its own"
+                )
+            image.load()
+        except Image.DecompressionBombError as error:
+            raise ValueError(f"{name} is too large: {error}") from None
+        except Image.UnidentifiedImageError:
+            empty = is_path and Path(source).stat().st_size == 0
+            raise ValueError(
+                f"{name} is {'empty' if empty else 'not a picture in a format that Pillow reads'}"
+            ) from None
+        except (OSError, SyntaxError, EOFError, IndexError, TypeError, OverflowError) as error:
+            # Pillow's decoders raise all of these on damaged files.
+            if isinstance(error, PermissionError):
+                raise
+            raise ValueError(f"{name} is damaged or cut off: {error}") from error
+        return ImageOps.exif_transpose(image)
+
+
+def write_image(image: Image.Image, path: str | os.PathLike, **options) -> None:
+    """Write a picture, whole or not at all; the format follows from the suffix.
+
+    Args:
+        image: any mode that the format can hold.
+        path: ends in one of `SUFFIXES`; an existing file is replaced.
+        options: for Pillow's `save`. JPEG is written at quality 95 with full-size chroma unless they say otherwise.
+
+    Raises:
+        ValueError: if the suffix is unknown, or if the format would lose the picture's transparency.
+        OSError: if the file cannot be written; the old one is then untouched.
+    """
+    path = Path(path)
+    suffix = check_suffix(path)
+    if suffix in _SUFFIXES_WITHOUT_ALPHA and "A" in image.getbands():
+        raise ValueError(
+            f"{path.name}: {suffix} cannot hold transparency, which this picture has; write a .png instead"
+        )
+    if suffix in (".jpg", ".jpeg"):
+        options = {"quality": 95, "subsampling": 0} | options
+    if suffix != ".bmp":  # which holds neither
+        options = {key: image.info[key] for key in ("exif", "icc_profile") if image.info.get(key)} | options
+    with written_whole(path) as part:
+        image.save(part, format=Image.registered_extensions()[suffix], **options)
+
+
+def find_pictures(folder: str | os.PathLike) -> tuple[list[Path], list[Path]]:
+    """The pictures in a folder and the folders in it, sorted; and the other files, so that nobody skips them in silence.
+
+    A file is taken for a picture by its suffix, if Pillow has a reader for it. Hidden files and folders are left out.
+
+    Raises:
+        FileNotFoundError: if the folder does not exist.
+        NotADirectoryError: if it is a file.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        raise FileNotFoundError(f"the folder {folder} does not exist")
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file; name a folder of pictures")
+    readable = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN}
+    visible = (
+        path
+        for path in folder.rglob("*")
+        if not any(part[0] == "." for part in path.relative_to(folder).parts)
+    )
+    files = sorted(path for path in visible if path.is_file())
+    pictures = [path for path in files if path.suffix.lower() in readable]
+    return pictures, [path for path in files if path.suffix.lower() not in readable]
+
+
+def check_suffix(path: Path) -> str:
+    """The suffix of a picture's path in lower case; ValueError if `write_image` does not know it."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(
+            f"{path.name}: cannot write {suffix or 'without a suffix'}; use one of {' '.join(sorted(SUFFIXES))}"
+        )
+    return suffix
+
+
+def pixels_and_alpha(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+    """The colors of a picture of any mode, and its transparency.
+
+    Args:
+        image: any mode: 1, L, LA, P, RGB, RGBA, CMYK, YCbCr, LAB, HSV, 16-bit gray (I;16 and I) and float gray (F).
+
+    Returns:
+        Pixels `(H, W, 1)` for gray and `(H, W, 3)` for RGB; uint8, or uint16 for 16-bit gray, or float32 in [0, 1] for
+        float gray. Alpha `(H, W)` uint8, or None if the picture has none.
+
+    Raises:
+        ValueError: if an integer or float picture holds values that are neither 16-bit nor in [0, 1].
+    """
+    if image.mode.startswith("I"):
+        pixels = np.asarray(image)
+        if pixels.min() < 0 or pixels.max() > 65535:
+            raise ValueError(
+                f"the picture's values reach from {pixels.min()} to {pixels.max()}; wanted 0 to 65535"
+            )
+        return pixels.astype(np.uint16)[..., None], None
+    if image.mode == "F":
+        pixels = np.asarray(image, dtype=np.float32)
+        check_unit_range(pixels, "the picture's values")
+        return pixels[..., None], None
+    if image.has_transparency_data:
+        gray = image.mode in ("LA", "La", "L", "1")
+        pixels = np.asarray(image.convert("LA" if gray and image.mode != "La" else "RGBA"))
+        return pixels[..., :-1], pixels[..., -1]
+    pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+    return pixels.reshape(*pixels.shape[:2], -1), None
+
+
+def read_photo(source: str | os.PathLike | BinaryIO) -> Tensor:
+    """The photo in a file as RGB; gray photos get three equal channels, transparency is left out.
+
+    Args:
+        source: a path or a binary file object.
+
+    Returns:
+        `(3, H, W)` float32 in [0, 1].
+
+    Raises:
+        FileNotFoundError, IsADirectoryError, ValueError: as `read_image`.
+    """
+    return to_tensor(read_pixels(source))
+
+
+def read_pixels(source: str | os.PathLike | BinaryIO) -> np.ndarray:
+    """The same photo as bytes, for data sets that keep many: `(H, W, 3)` uint8. Errors as `read_image`."""
+    pixels, _ = pixels_and_alpha(read_image(source))
+    if pixels.dtype != np.uint8:
+        pixels = np.round(unit_range(pixels) * 255).astype(np.uint8)
+    return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
+
+
+def sample_photo(name: str = "astronaut") -> Tensor:
+    """One of scikit-image's own color photos; nothing is downloaded.
+
+    Args:
+        name: one of `SAMPLE_PHOTOS`.
+
+    Returns:
+        `(3, H, W)` float32 in [0, 1].
+
+    Raises:
+        ValueError: if the name is not one of them.
+    """
+    if name not in SAMPLE_PHOTOS:
+        raise ValueError(f"name must be one of {', '.join(SAMPLE_PHOTOS)}, got {name!r}")
+    import skimage.data
+
+    return to_tensor(getattr(skimage.data, name)())
+
+
+def unit_range(pixels: np.ndarray) -> np.ndarray:
+    """Pixels of uint8 or uint16 divided by the largest that the type holds; floats as they are. Float32."""
+    scale = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
+    return pixels.astype(np.float32) / np.float32(scale)
+
+
+def to_tensor(pixels: np.ndarray) -> Tensor:
+    """Pixels `(H, W, C)` of uint8, uint16 or float in [0, 1], as a float32 tensor `(C, H, W)` in [0, 1]."""
+    return torch.from_numpy(unit_range(pixels)).movedim(-1, 0).contiguous()
+
+
+def to_image(image: Tensor) -> Image.Image:
+    """A Pillow image of a float tensor `(3, H, W)` or `(1, H, W)` in [0, 1], rounded to 8 bits.
+
+    Raises:
+        ValueError: if the shape is another.
+    """
+    if image.ndim != 3 or image.shape[0] not in (1, 3):
+        raise ValueError(f"image must have the shape (3, H, W) or (1, H, W), got {tuple(image.shape)}")
+    pixels = (image.detach().float().clamp(0, 1) * 255).round().byte().movedim(0, -1).cpu().numpy()
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def to_png(image: Tensor) -> bytes:
+    """The PNG file of a float tensor `(3, H, W)` or `(1, H, W)` in [0, 1]."""
+    buffer = io.BytesIO()
+    to_image(image).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def check_unit_range(values: np.ndarray | Tensor, name: str) -> None:
+    """Raise ValueError, naming `name`, unless every value is a number in [0, 1]."""
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= 1):  # written so that NaN fails
+        raise ValueError(f"{name} must lie in [0, 1] and be free of NaN; they reach from {low:g} to {high:g}")
+
+
+def shrink(image: Tensor, factor: int) -> Tensor:
+    """The picture made `factor` times smaller by averaging squares of pixels.
+
+    Args:
+        image: `(B, C, H, W)` or `(C, H, W)`; H and W are multiples of `factor`. Not for hues: the mean of two hues on
+            different sides of the seam is red.
+        factor: 1 or more.
+
+    Returns:
+        `(..., C, H / factor, W / factor)`.
+    """
+    return image if factor == 1 else avg_pool2d(image, factor)
+
+
+def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """The picture at another size: bilinear, with a wider kernel when shrinking so that nothing is skipped.
+
+    Args:
+        image: `(B, C, H, W)` or `(C, H, W)`. Not for hues; see `enlarge_chroma`.
+        size: new height and width.
+
+    Returns:
+        `(..., C, *size)`; values stay within the range of the input's.
+    """
+    if tuple(image.shape[-2:]) == tuple(size):
+        return image
+    batch = image if image.ndim == 4 else image[None]
+    resized = interpolate(batch, size, mode="bilinear", antialias=True, align_corners=False)
+    return resized if image.ndim == 4 else resized[0]
+
+
+def enlarge_chroma(chroma: Tensor, size: tuple[int, int], hue_channel: int | None) -> Tensor:
+    """Chroma enlarged bilinearly, its hue as a point on the circle instead of a number.
+
+    Between -0.9 and 0.9, two hues near cyan, a number would pass through red.
+
+    Args:
+        chroma: `(B, C, H, W)` in [-1, 1].
+        size: new height and width, at least as large.
+        hue_channel: index of the channel that is a hue in half-turns, or None to enlarge all channels as numbers.
+
+    Returns:
+        `(B, C, *size)` in [-1, 1].
+
+    Example:
+        >>> cyan = torch.tensor([-0.9, 0.9]).reshape(1, 1, 1, 2)
+        >>> enlarge_chroma(cyan, (1, 4), hue_channel=0).flatten().abs().min() > 0.89
+        tensor(True)
+    """
+    enlarged = interpolate(chroma, size, mode="bilinear", align_corners=False)
+    if hue_channel is None:
+        return enlarged
+    angle = chroma[:, hue_channel : hue_channel + 1].float() * torch.pi
+    point = interpolate(torch.cat((angle.cos(), angle.sin()), 1), size, mode="bilinear", align_corners=False)
+    hue = hue_of_point(*point.unbind(1)).to(chroma.dtype)
+    channels = list(enlarged.unbind(1))
+    channels[hue_channel] = hue
+    return torch.stack(channels, 1)
+
+
+def hue_of_point(cosine: Tensor, sine: Tensor) -> Tensor:
+    """The hue in half-turns, [-1, 1], of points in the plane; red for the center, where the gradient is 0 too."""
+    central = cosine.square() + sine.square() < 1e-12  # there atan2 has a gradient of 0 / 0
+    return torch.atan2(torch.where(central, 0, sine), torch.where(central, 1, cosine)) / torch.pi
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"{name} is too large: {width} x {height} pixels, and the limit is {MAX_PIXELS:,}")

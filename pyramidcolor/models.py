@@ -1,0 +1,281 @@
+"""The two networks of the paper's section II.A, and the two joined.
+
+Models know nothing of color: one gray channel in, some chroma channels out, all in [-1, 1]. Which of the chroma channels
+is a hue matters only where chroma is enlarged, and is an argument.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import Tensor, nn
+
+from .images import enlarge_chroma, shrink
+
+SCALE_READINGS = {"side": (16, 4), "area": (4, 2)}
+"""The two readings of the paper's "1/16" and "1/4": how much shorter the low and the middle scale's sides are."""
+
+
+class LowScaleNet(nn.Module):
+    """Stage one: the chroma of a gray picture at the low scale, by twelve 3x3 convolutions (Fig. 2).
+
+    Eleven ReLU follow the first eleven convolutions, a tanh the twelfth. The paper does not say how the low scale is
+    reached; here the gray picture is shrunk by `input_factor`, and the first convolutions have stride 2 until the low
+    scale is reached.
+
+    Args:
+        chroma_channels: how many channels to predict: 2 for hue and saturation.
+        scales: a key of `SCALE_READINGS`: whether "1/16" means the side (16 times shorter) or the area (4 times shorter).
+        widths: channels after each of the first eleven convolutions.
+        input_factor: how many times shorter the sides of the picture are that the first convolution sees; a power of 2
+            that divides the low scale's factor.
+        dilations: dilation of each of the twelve convolutions; more than 1 lets an output see farther.
+        norm: whether each of the first eleven convolutions is followed by batch normalization. The paper names none.
+
+    Raises:
+        ValueError: if `scales` is unknown, `widths` or `dilations` have the wrong length, or `input_factor` does not fit.
+
+    Example:
+        >>> LowScaleNet()(torch.zeros(1, 1, 64, 96)).shape
+        torch.Size([1, 2, 4, 6])
+    """
+
+    def __init__(
+        self,
+        chroma_channels: int = 2,
+        scales: str = "side",
+        widths: tuple[int, ...] = (32, 64, 64, 128, 128, 128, 128, 128, 128, 128, 64),
+        input_factor: int = 4,
+        dilations: tuple[int, ...] = (1,) * 12,
+        norm: bool = False,
+    ):
+        super().__init__()
+        low_factor, _ = scale_factors(scales)
+        if len(widths) != 11:
+            raise ValueError(
+                f"widths must name the channels after the first 11 convolutions, got {len(widths)} numbers"
+            )
+        if len(dilations) != 12:
+            raise ValueError(f"dilations must hold 12 numbers, one a convolution, got {len(dilations)}")
+        if input_factor < 1 or input_factor & (input_factor - 1) or low_factor % input_factor:
+            raise ValueError(
+                f"input_factor must be a power of 2 that divides {low_factor}, got {input_factor}"
+            )
+        self.low_factor, self.input_factor = low_factor, input_factor
+        halvings = (low_factor // input_factor).bit_length() - 1
+        layers: list[nn.Module] = []
+        for index, (ins, outs) in enumerate(itertools.pairwise((1, *widths, chroma_channels))):
+            stride, dilation, last = 2 if index < halvings else 1, dilations[index], index == 11
+            # A bias before batch normalization would be subtracted again.
+            layers.append(nn.Conv2d(ins, outs, 3, stride, dilation, dilation, bias=last or not norm))
+            if norm and not last:
+                layers.append(nn.BatchNorm2d(outs))
+            layers.append(nn.Tanh() if last else nn.ReLU())
+        self.layers = nn.Sequential(*layers)
+        initialize_he(self)
+
+    def forward(self, gray: Tensor) -> Tensor:
+        """Low-scale chroma of a gray picture.
+
+        Args:
+            gray: `(B, 1, H, W)` in [-1, 1]; H and W are multiples of `low_factor`.
+
+        Returns:
+            `(B, C, H / low_factor, W / low_factor)` in [-1, 1].
+
+        Raises:
+            ValueError: if the shape does not fit.
+        """
+        check_gray(gray, self.low_factor)
+        return self.layers(shrink(gray, self.input_factor))
+
+
+class PyramidNet(nn.Module):
+    """Stage two: full-size chroma from stage one's chroma and the gray picture, through an image pyramid (Fig. 3).
+
+    The low-scale chroma is joined with the gray picture at the low scale; the joined maps are also enlarged to the middle
+    scale. Each goes through its own convolutions. The low features are deconvolved to the middle scale and joined with the
+    middle ones; more convolutions follow, and a deconvolution to full size.
+
+    Args:
+        chroma_channels: channels of stage one's output and of this one's.
+        scales: a key of `SCALE_READINGS`, the same as stage one's.
+        low_width: channels of the low branch.
+        middle_width: channels of the middle branch and of the joined one.
+        full_width: channels at full size.
+        depth: 3x3 convolutions in each of the low, the middle and the joined part.
+        middle_gray: whether the middle branch sees the gray picture at its own scale. False is the letter of the paper: the
+            gray of the low scale, enlarged with the chroma.
+        full_gray: whether the gray picture joins once more at full size, before the last two convolutions. False is the
+            letter of the paper: the deconvolution itself gives the chroma, which then cannot follow edges.
+        norm: whether batch normalization follows every convolution but the last.
+        hue_channel: index of the chroma channel that is a hue in half-turns, or None: it is enlarged as a point on the
+            circle, so that no false hues appear where it crosses the seam.
+
+    Raises:
+        ValueError: if `scales` is unknown.
+
+    Example:
+        >>> low_chroma, gray = torch.zeros(1, 2, 4, 6), torch.zeros(1, 1, 64, 96)
+        >>> PyramidNet()(low_chroma, gray).shape
+        torch.Size([1, 2, 64, 96])
+    """
+
+    def __init__(
+        self,
+        chroma_channels: int = 2,
+        scales: str = "side",
+        low_width: int = 64,
+        middle_width: int = 48,
+        full_width: int = 16,
+        depth: int = 3,
+        middle_gray: bool = True,
+        full_gray: bool = True,
+        norm: bool = False,
+        hue_channel: int | None = 0,
+    ):
+        super().__init__()
+        self.low_factor, self.middle_factor = scale_factors(scales)
+        self.middle_gray, self.full_gray, self.hue_channel = middle_gray, full_gray, hue_channel
+        joined = chroma_channels + 1
+        self.low = _convolutions(joined, low_width, depth, norm)
+        self.middle = _convolutions(joined, middle_width, depth, norm)
+        self.low_to_middle = _deconvolution(low_width, low_width, self.low_factor // self.middle_factor)
+        self.joined = _convolutions(low_width + middle_width, middle_width, depth, norm)
+        last_width = full_width if full_gray else chroma_channels
+        self.middle_to_full = _deconvolution(middle_width, last_width, self.middle_factor)
+        if full_gray:
+            self.full = nn.Sequential(
+                *_convolutions(full_width + 1, full_width, 1, norm),
+                nn.Conv2d(full_width, chroma_channels, 3, padding=1),
+            )
+        initialize_he(self)
+
+    def forward(self, low_chroma: Tensor, gray: Tensor) -> Tensor:
+        """Full-size chroma of a gray picture whose low-scale chroma is known.
+
+        Args:
+            low_chroma: `(B, C, H / low_factor, W / low_factor)` in [-1, 1].
+            gray: `(B, 1, H, W)` in [-1, 1]; H and W are multiples of `low_factor`.
+
+        Returns:
+            `(B, C, H, W)` in [-1, 1].
+
+        Raises:
+            ValueError: if the shapes do not fit.
+        """
+        check_gray(gray, self.low_factor)
+        height, width = gray.shape[-2:]
+        low_size = (height // self.low_factor, width // self.low_factor)
+        middle_size = (height // self.middle_factor, width // self.middle_factor)
+        if low_chroma.shape[-2:] != low_size:
+            raise ValueError(
+                f"low_chroma must be {low_size} for gray of {(height, width)}, got {tuple(low_chroma.shape)}"
+            )
+        low_gray = shrink(gray, self.low_factor)
+        low_input = torch.cat((low_chroma, low_gray), 1)
+        enlarged = enlarge_chroma(low_input, middle_size, self.hue_channel)
+        if self.middle_gray:
+            enlarged = torch.cat((enlarged[:, :-1], shrink(gray, self.middle_factor)), 1)
+        low = self.low_to_middle(self.low(low_input))
+        features = self.middle_to_full(self.joined(torch.cat((low, self.middle(enlarged)), 1)))
+        if self.full_gray:
+            features = self.full(torch.cat((features.relu(), gray), 1))
+        return features.tanh()
+
+
+class TwoStageColorizer(nn.Module):
+    """Both stages joined: gray in, full-size chroma out.
+
+    Args:
+        low_scale_net: stage one.
+        pyramid_net: stage two, for the same scales and chroma channels.
+
+    Raises:
+        ValueError: if the two stages were built for different scales.
+
+    Example:
+        >>> TwoStageColorizer(LowScaleNet(), PyramidNet())(torch.zeros(1, 1, 32, 32)).shape
+        torch.Size([1, 2, 32, 32])
+    """
+
+    def __init__(self, low_scale_net: LowScaleNet, pyramid_net: PyramidNet):
+        super().__init__()
+        if low_scale_net.low_factor != pyramid_net.low_factor:
+            raise ValueError(
+                f"the stages differ in scale: 1/{low_scale_net.low_factor} and 1/{pyramid_net.low_factor} of the side"
+            )
+        self.low_scale_net, self.pyramid_net = low_scale_net, pyramid_net
+
+    @property
+    def low_factor(self) -> int:
+        """How many times shorter the low scale's sides are; the gray picture's sides are multiples of it."""
+        return self.low_scale_net.low_factor
+
+    def forward(self, gray: Tensor) -> Tensor:
+        """Full-size chroma `(B, C, H, W)` in [-1, 1] of gray `(B, 1, H, W)` in [-1, 1]."""
+        return self.pyramid_net(self.low_scale_net(gray), gray)
+
+
+def initialize_he(module: nn.Module) -> None:
+    """Draw the weights of all convolutions from He's normal distribution for ReLU, and set all biases to 0.
+
+    Args:
+        module: changed in place; its convolutions and deconvolutions get a standard deviation of sqrt(2 / n), where n is
+            the number of inputs that one output sums. Uses torch's global generator.
+
+    Source:
+        He, Zhang, Ren and Sun, "Delving deep into rectifiers", ICCV 2015, Eq. 10.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            inputs = part.in_channels * part.kernel_size[0] * part.kernel_size[1]
+            if isinstance(part, nn.ConvTranspose2d):  # each output sums only every stride-th input
+                inputs /= part.stride[0] * part.stride[1]
+            nn.init.normal_(part.weight, std=(2 / inputs) ** 0.5)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+
+
+def scale_factors(scales: str) -> tuple[int, int]:
+    """How many times shorter the sides of the low and of the middle scale are.
+
+    Args:
+        scales: "side" or "area", a key of `SCALE_READINGS`.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    if scales not in SCALE_READINGS:
+        raise ValueError(f"scales must be one of {', '.join(SCALE_READINGS)}, got {scales!r}")
+    return SCALE_READINGS[scales]
+
+
+def check_gray(gray: Tensor, multiple: int) -> None:
+    """Raise ValueError unless `gray` is `(B, 1, H, W)` with H and W multiples of `multiple`."""
+    if gray.ndim != 4 or gray.shape[1] != 1:
+        raise ValueError(f"gray must have the shape (B, 1, H, W), got {tuple(gray.shape)}")
+    if not all(side and side % multiple == 0 for side in gray.shape[-2:]):
+        raise ValueError(f"the sides of gray must be multiples of {multiple}, got {tuple(gray.shape[-2:])}")
+
+
+def _convolutions(ins: int, width: int, depth: int, norm: bool) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for _ in range(depth):
+        layers.append(nn.Conv2d(ins, width, 3, padding=1, bias=not norm))
+        if norm:
+            layers.append(nn.BatchNorm2d(width))
+        layers.append(nn.ReLU())
+        ins = width
+    return nn.Sequential(*layers)
+
+
+def _deconvolution(ins: int, outs: int, factor: int) -> nn.Sequential:
+    # Doublings with a 4x4 kernel: every output sums the same number of inputs, so no checkerboard is built in.
+    layers: list[nn.Module] = []
+    for _ in range(factor.bit_length() - 1):
+        layers += [nn.ReLU()] if layers else []
+        layers.append(nn.ConvTranspose2d(ins, outs, 4, stride=2, padding=1))
+        ins = outs
+    return nn.Sequential(*layers)
