@@ -1,0 +1,325 @@
+"""Color for one photo of any size and kind, or for many files.
+
+The network predicts chroma at a working size; the chroma is enlarged to the photo's own size and joined with the photo's
+own gray channel, band by band, so that memory grows with the photo and not with the network.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from .checkpoints import Colorizer, load_checkpoint, load_pretrained
+from .colorspaces import ColorSpace, amplify
+from .images import (
+    SUFFIXES,
+    check_suffix,
+    check_unit_range,
+    find_pictures,
+    hue_of_point,
+    pixels_and_alpha,
+    read_image,
+    resize,
+    to_tensor,
+    unit_range,
+    write_image,
+)
+
+PhotoT = TypeVar("PhotoT", str, os.PathLike, Image.Image, np.ndarray, Tensor)
+
+WORKING_SIZE = 256
+"""The network sees a photo whose area is that of a square of this side, the size that the paper trains at."""
+
+_BAND_PIXELS = 1 << 18  # a band of this size and its temporaries stay in a processor's cache
+
+
+def colorize(
+    photo: PhotoT,
+    weights: str | os.PathLike | Colorizer | None = None,
+    *,
+    saturation: float = 1.0,
+    working_size: int = WORKING_SIZE,
+):
+    """A photo in color, at its own size, with its own V.
+
+    Args:
+        photo: one of
+            a path or a Pillow image of any mode (gray, RGB, palette, CMYK, 16-bit, with or without transparency);
+            an array `(H, W)` or `(H, W, C)` of uint8, uint16 or float in [0, 1], where C is 1 for gray, 2 for gray and
+            alpha, 3 for RGB or 4 for RGB and alpha;
+            a float tensor `(H, W)`, `(C, H, W)` or `(B, C, H, W)` in [0, 1], where C is 1 or 3.
+            Of a photo in color only the gray channel is used, which is V for networks that predict hue and saturation.
+        weights: a weights file or a loaded network; None for the package's own best.
+        saturation: gain on the predicted saturation; 1 as predicted, 0 gray.
+        working_size: the network sees the photo at the area of a square of this side.
+
+    Returns:
+        A Pillow image for a path or an image, else an array or a tensor of the same type and size with 3 color channels, and
+        alpha as it was. The largest of R, G and B is the photo's V to its last step (for the networks "lab" and "yuv": its
+        lightness is kept instead, up to what RGB can show).
+
+    Raises:
+        TypeError: if `photo` is none of these.
+        ValueError: if its shape or values are wrong, a file cannot be read as a picture, or another argument is out of range.
+        FileNotFoundError: if there is no such photo or weights file.
+
+    Example:
+        >>> from pyramidcolor.checkpoints import build_colorizer
+        >>> colorize(np.zeros((30, 50), np.uint8), build_colorizer()).shape
+        (30, 50, 3)
+    """
+    colorizer = _colorizer(weights)
+    options = {"saturation": saturation, "working_size": working_size}
+    if isinstance(photo, str | os.PathLike):
+        return _colorize_image(read_image(photo), colorizer, options)
+    if isinstance(photo, Image.Image):
+        return _colorize_image(photo, colorizer, options)
+    if isinstance(photo, np.ndarray):
+        return _colorize_array(photo, colorizer, options)
+    if isinstance(photo, Tensor):
+        return _colorize_tensor(photo, colorizer, options)
+    raise TypeError(f"photo must be a path, a Pillow image, an array or a tensor, got {type(photo).__name__}")
+
+
+def colorize_pixels(
+    pixels: np.ndarray, colorizer: Colorizer, saturation: float, working_size: int
+) -> np.ndarray:
+    """The pixels of one photo in color: what `colorize` does after it has looked at what it was given.
+
+    Args:
+        pixels: `(H, W, 1)` or `(H, W, 3)`, uint8, uint16 or float in [0, 1].
+        colorizer: the network.
+        saturation: gain on the predicted saturation.
+        working_size: as in `colorize`.
+
+    Returns:
+        `(H, W, 3)` of the same type.
+    """
+    space, size = colorizer.color_space, pixels.shape[:2]
+    chroma = predict_chroma(pixels, colorizer, working_size)
+    rows = chroma_rows(amplify(chroma, saturation, space), size, space)
+    colored = np.empty((*size, 3), pixels.dtype)
+    scale = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else None
+    band = max(1, _BAND_PIXELS // size[1])
+    for top in range(0, size[0], band):
+        part = to_tensor(pixels[top : top + band])
+        rgb = space.decode(space.gray(part.expand(3, -1, -1)), rows(top, top + part.shape[-2]))
+        rgb = rgb if scale is None else (rgb * scale).round()
+        colored[top : top + band] = rgb.movedim(0, -1).numpy()
+    return colored
+
+
+@torch.inference_mode()
+def predict_chroma(pixels: np.ndarray, colorizer: Colorizer, working_size: int = WORKING_SIZE) -> Tensor:
+    """The network's chroma for a photo, at the working size.
+
+    Args:
+        pixels: `(H, W, 1)` or `(H, W, 3)`, uint8, uint16 or float in [0, 1].
+        colorizer: the network.
+        working_size: as in `colorize`.
+
+    Returns:
+        `(C, h, w)` float32 on the CPU, in [-1, 1]; h and w are multiples of the network's low factor.
+
+    Raises:
+        ValueError: if `working_size` is smaller than the network's low factor.
+    """
+    multiple = colorizer.model.low_factor
+    if working_size < multiple:
+        raise ValueError(f"working_size must be at least {multiple} for this network, got {working_size}")
+    size = _working_shape(pixels.shape[:2], working_size, multiple)
+    # Shrunk as colors and then encoded, as in training.
+    rgb = resize(to_tensor(pixels), size).expand(3, -1, -1)
+    weight = next(colorizer.model.parameters())
+    gray = colorizer.color_space.gray(rgb)[None].to(weight.device, weight.dtype)
+    return colorizer.model(gray)[0].float().cpu()
+
+
+def chroma_rows(chroma: Tensor, size: tuple[int, int], space: ColorSpace) -> Callable[[int, int], Tensor]:
+    """Chroma at another size, computed a band of rows at a time: `enlarge_chroma` for pictures too large to hold.
+
+    Args:
+        chroma: `(C, h, w)` in [-1, 1].
+        size: the full height and width.
+        space: says which channel is a hue.
+
+    Returns:
+        A function of the first row and the row after the last, which gives `(C, rows, W)`.
+    """
+    hue = space.hue_channel
+    if hue is not None:
+        angle = chroma[hue] * torch.pi
+        chroma = torch.cat((chroma, angle.cos()[None], angle.sin()[None]))
+    # Where the photo is smaller than the working size, shrink with a wide kernel first; what is left is enlarging.
+    chroma = resize(chroma, (min(chroma.shape[1], size[0]), size[1]))
+    height = chroma.shape[1]
+
+    def rows(first: int, last: int) -> Tensor:
+        place = ((torch.arange(first, last) + 0.5) * (height / size[0]) - 0.5).clamp(0, height - 1)
+        above = place.long()
+        part = torch.lerp(
+            chroma[:, above], chroma[:, (above + 1).clamp(max=height - 1)], (place - above)[:, None]
+        )
+        if hue is None:
+            return part
+        *channels, cosine, sine = part.unbind()
+        channels[hue] = hue_of_point(cosine, sine)
+        return torch.stack(channels)
+
+    return rows
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What became of one file: its path, where its colors went, and the reason if it failed (else None)."""
+
+    source: Path
+    target: Path
+    error: str | None
+
+
+def colorize_files(
+    sources: Iterable[str | os.PathLike],
+    out: str | os.PathLike,
+    weights: str | os.PathLike | Colorizer | None = None,
+    **options: float,
+) -> Iterator[FileResult]:
+    """Colorize many files, one after the other, and go on past those that fail.
+
+    Args:
+        sources: pictures, and folders whose pictures are taken with those of their own folders.
+        out: a folder, created if needed; folders are rebuilt below it. File names stay; a type that cannot be written
+            becomes .png. If there is one source, a file, then `out` may name a picture.
+        weights: as in `colorize`.
+        options: `saturation` and `working_size` of `colorize`.
+
+    Yields:
+        One `FileResult` a file, in order, as soon as it is done.
+
+    Raises:
+        FileNotFoundError: if there is no picture at all, or no such weights.
+        ValueError: if two files would be written to the same place, or one over its own source.
+    """
+    pairs = plan_outputs([Path(source) for source in sources], Path(out))
+    colorizer = _colorizer(weights)
+    for source, target in pairs:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_image(colorize(source, colorizer, **options), target)
+            yield FileResult(source, target, None)
+        except (OSError, ValueError, MemoryError) as error:
+            yield FileResult(source, target, str(error) or type(error).__name__)
+
+
+def colorize_folder(
+    folder: str | os.PathLike,
+    out: str | os.PathLike,
+    weights: str | os.PathLike | Colorizer | None = None,
+    **options: float,
+) -> list[FileResult]:
+    """Colorize every picture in a folder and its folders; see `colorize_files`, which this collects into a list.
+
+    Raises:
+        FileNotFoundError: if the folder does not exist or holds no picture.
+        NotADirectoryError: if it is a file.
+        ValueError: as `colorize_files`.
+    """
+    find_pictures(folder)
+    return list(colorize_files([folder], out, weights, **options))
+
+
+def plan_outputs(sources: list[Path], out: Path) -> list[tuple[Path, Path]]:
+    """Which file is written where; errors as `colorize_files`."""
+    if len(sources) == 1 and not sources[0].is_dir() and out.suffix and not out.is_dir():
+        check_suffix(out)
+        pairs = [(sources[0], out)]
+    else:
+        pairs = []
+        for source in sources:
+            found = find_pictures(source)[0] if source.is_dir() else [source]
+            base = source if source.is_dir() else source.parent
+            pairs += [(path, out / path.relative_to(base)) for path in found]
+        pairs = [
+            (path, to if to.suffix.lower() in SUFFIXES else to.with_name(to.name + ".png"))
+            for path, to in pairs
+        ]
+    if not pairs:
+        raise FileNotFoundError(f"no pictures in {', '.join(map(str, sources)) or 'an empty list'}")
+    inputs, taken = {path.resolve() for path, _ in pairs}, {}
+    for path, target in pairs:
+        if target.resolve() in inputs:
+            raise ValueError(
+                f"{target} is one of the photos to colorize; choose another output so that it is kept"
+            )
+        if target.resolve() in taken:
+            raise ValueError(
+                f"{taken[target.resolve()]} and {path} would both be written to {target}; colorize them apart"
+            )
+        taken[target.resolve()] = path
+    return pairs
+
+
+def _colorizer(weights: str | os.PathLike | Colorizer | None) -> Colorizer:
+    if isinstance(weights, Colorizer):
+        return weights
+    return load_pretrained() if weights is None else load_checkpoint(weights)
+
+
+def _colorize_image(image: Image.Image, colorizer: Colorizer, options: dict[str, float]) -> Image.Image:
+    image = ImageOps.exif_transpose(image)
+    pixels, alpha = pixels_and_alpha(image)
+    if pixels.dtype != np.uint8:  # Pillow has no RGB image of more than 8 bits
+        pixels = np.round(unit_range(pixels) * 255).astype(np.uint8)
+    colored = colorize_pixels(pixels, colorizer, **options)
+    result = Image.fromarray(colored if alpha is None else np.dstack((colored, alpha)))
+    if image.info.get("exif"):
+        result.info["exif"] = image.info["exif"]
+    if image.mode.startswith("RGB") and image.info.get(
+        "icc_profile"
+    ):  # a gray or CMYK profile would not fit RGB
+        result.info["icc_profile"] = image.info["icc_profile"]
+    return result
+
+
+def _colorize_array(array: np.ndarray, colorizer: Colorizer, options: dict[str, float]) -> np.ndarray:
+    pixels = array[..., None] if array.ndim == 2 else array
+    if pixels.ndim != 3 or not 1 <= pixels.shape[-1] <= 4 or not pixels.size:
+        raise ValueError(f"photo must be an array (H, W) or (H, W, C) with C from 1 to 4, got {array.shape}")
+    if pixels.dtype.kind == "f":
+        check_unit_range(pixels, "photo's values")
+    elif pixels.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"photo must be an array of uint8, uint16 or float, got {array.dtype}")
+    colors = 1 if pixels.shape[-1] < 3 else 3
+    colored = colorize_pixels(pixels[..., :colors], colorizer, **options)
+    return np.concatenate((colored, pixels[..., colors:]), -1)
+
+
+def _colorize_tensor(photo: Tensor, colorizer: Colorizer, options: dict[str, float]) -> Tensor:
+    batch = photo.reshape((1,) * (4 - photo.ndim) + photo.shape) if 2 <= photo.ndim <= 4 else photo
+    if batch.ndim != 4 or batch.shape[1] not in (1, 3) or not batch.numel():
+        raise ValueError(
+            f"photo must be a tensor (H, W), (C, H, W) or (B, C, H, W) with C 1 or 3, got {tuple(photo.shape)}"
+        )
+    if not photo.is_floating_point():
+        raise ValueError(f"photo must be a float tensor in [0, 1], got {photo.dtype}; divide bytes by 255")
+    check_unit_range(photo, "photo's values")
+    arrays = batch.detach().float().movedim(1, -1).cpu().numpy()
+    colored = torch.stack([torch.from_numpy(colorize_pixels(one, colorizer, **options)) for one in arrays])
+    colored = colored.movedim(-1, 1).to(photo.device, photo.dtype)
+    return colored if photo.ndim == 4 else colored[0]
+
+
+def _working_shape(size: tuple[int, int], working_size: int, multiple: int) -> tuple[int, int]:
+    """Height and width for the network: the photo's shape at the working area, in multiples of the low factor."""
+    scale = working_size / (size[0] * size[1]) ** 0.5
+    # The longest side is bounded, because a strip one pixel high would else become as long as it is.
+    longest = 16 * working_size // multiple
+    return tuple(multiple * min(max(round(side * scale / multiple), 1), longest) for side in size)
