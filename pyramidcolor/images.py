@@ -54,26 +54,25 @@ def read_image(source: str | os.PathLike | BinaryIO) -> Image.Image:
         # Pillow warns from 89 megapixels on. The limit that counts here is ours, and broken EXIF is no reason to stop.
         warnings.simplefilter("ignore")
         try:
-            image = Image.open(source)
-            _check_size(image, name)
-            if getattr(image, "n_frames", 1) > 1 and image.format not in _ONE_PICTURE_FORMATS:
-                raise ValueError(
-                    f"{name} holds {image.n_frames} frames; save the one you want as a picture of its own"
-                )
-            image.load()
+            with Image.open(source) as image:
+                _check_size(image, name)
+                if getattr(image, "n_frames", 1) > 1 and image.format not in _ONE_PICTURE_FORMATS:
+                    raise ValueError(
+                        f"{name} holds {image.n_frames} frames; save the one you want on its own"
+                    )
+                image.load()
+                return ImageOps.exif_transpose(image)
         except Image.DecompressionBombError as error:
             raise ValueError(f"{name} is too large: {error}") from None
         except Image.UnidentifiedImageError:
             empty = is_path and Path(source).stat().st_size == 0
-            raise ValueError(
-                f"{name} is {'empty' if empty else 'not a picture in a format that Pillow reads'}"
-            ) from None
+            kind = "empty" if empty else "not a picture in a format that Pillow reads"
+            raise ValueError(f"{name} is {kind}") from None
+        except PermissionError:
+            raise
         except (OSError, SyntaxError, EOFError, IndexError, TypeError, OverflowError) as error:
             # Pillow's decoders raise all of these on damaged files.
-            if isinstance(error, PermissionError):
-                raise
             raise ValueError(f"{name} is damaged or cut off: {error}") from error
-        return ImageOps.exif_transpose(image)
 
 
 def write_image(image: Image.Image, path: str | os.PathLike, **options) -> None:
@@ -162,8 +161,7 @@ def pixels_and_alpha(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]
         check_unit_range(pixels, "the picture's values")
         return pixels[..., None], None
     if image.has_transparency_data:
-        gray = image.mode in ("LA", "La", "L", "1")
-        pixels = np.asarray(image.convert("LA" if gray and image.mode != "La" else "RGBA"))
+        pixels = np.asarray(image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA"))
         return pixels[..., :-1], pixels[..., -1]
     pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
     return pixels.reshape(*pixels.shape[:2], -1), None

@@ -23,6 +23,7 @@ from .images import (
     SUFFIXES,
     check_suffix,
     check_unit_range,
+    enlarge_chroma,
     find_pictures,
     hue_of_point,
     pixels_and_alpha,
@@ -104,25 +105,32 @@ def colorize_pixels(
         `(H, W, 3)` of the same type.
     """
     space, size = colorizer.color_space, pixels.shape[:2]
-    chroma = predict_chroma(pixels, colorizer, working_size)
+    gray = gray_of_pixels(pixels, space)
+    chroma = predict_chroma(gray, colorizer, working_size)
     rows = chroma_rows(amplify(chroma, saturation, space), size, space)
     colored = np.empty((*size, 3), pixels.dtype)
     scale = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else None
-    band = max(1, _BAND_PIXELS // size[1])
-    for top in range(0, size[0], band):
-        part = to_tensor(pixels[top : top + band])
-        rgb = space.decode(space.gray(part.expand(3, -1, -1)), rows(top, top + part.shape[-2]))
+    for first, last in _bands(size):
+        rgb = space.decode(gray[:, first:last], rows(first, last))
         rgb = rgb if scale is None else (rgb * scale).round()
-        colored[top : top + band] = rgb.movedim(0, -1).numpy()
+        colored[first:last] = rgb.movedim(0, -1).numpy()
     return colored
 
 
+def gray_of_pixels(pixels: np.ndarray, space: ColorSpace) -> Tensor:
+    """The gray `(1, H, W)` in [-1, 1] that a network sees of pixels `(H, W, 1)` or `(H, W, 3)`."""
+    gray = torch.empty(1, *pixels.shape[:2])
+    for first, last in _bands(pixels.shape[:2]):
+        gray[:, first:last] = space.gray(to_tensor(pixels[first:last]).expand(3, -1, -1))
+    return gray
+
+
 @torch.inference_mode()
-def predict_chroma(pixels: np.ndarray, colorizer: Colorizer, working_size: int = WORKING_SIZE) -> Tensor:
-    """The network's chroma for a photo, at the working size.
+def predict_chroma(gray: Tensor, colorizer: Colorizer, working_size: int = WORKING_SIZE) -> Tensor:
+    """The network's chroma for a gray picture of any size, at the working size.
 
     Args:
-        pixels: `(H, W, 1)` or `(H, W, 3)`, uint8, uint16 or float in [0, 1].
+        gray: `(1, H, W)` in [-1, 1].
         colorizer: the network.
         working_size: as in `colorize`.
 
@@ -135,12 +143,37 @@ def predict_chroma(pixels: np.ndarray, colorizer: Colorizer, working_size: int =
     multiple = colorizer.model.low_factor
     if working_size < multiple:
         raise ValueError(f"working_size must be at least {multiple} for this network, got {working_size}")
-    size = _working_shape(pixels.shape[:2], working_size, multiple)
-    # Shrunk as colors and then encoded, as in training.
-    rgb = resize(to_tensor(pixels), size).expand(3, -1, -1)
-    weight = next(colorizer.model.parameters())
-    gray = colorizer.color_space.gray(rgb)[None].to(weight.device, weight.dtype)
-    return colorizer.model(gray)[0].float().cpu()
+    small = resize(gray, _working_shape(gray.shape[-2:], working_size, multiple))
+    return colorizer.model(small[None].to(_device(colorizer)))[0].float().cpu()
+
+
+@torch.inference_mode()
+def colorize_by_stage(
+    photo: Tensor, weights: str | os.PathLike | Colorizer | None = None
+) -> dict[str, Tensor]:
+    """What each stage makes of a photo: a look inside, at the photo's own size.
+
+    Args:
+        photo: `(3, H, W)` in [0, 1]; the network sees its gray channel only, at the photo's own size.
+        weights: as in `colorize`.
+
+    Returns:
+        Pictures `(3, H, W)` in [0, 1] by name: "gray"; "stage one", its low-scale chroma enlarged; "stage two".
+
+    Raises:
+        ValueError: if the shape is wrong, or its sides are no multiples of the network's low factor.
+    """
+    colorizer = _colorizer(weights)
+    space, size = colorizer.color_space, photo.shape[-2:]
+    gray = space.gray(photo)[None]
+    low_chroma, full_chroma = (
+        chroma.float().cpu() for chroma in colorizer.model.both_scales(gray.to(_device(colorizer)))
+    )
+    return {
+        "gray": ((gray[0] + 1) / 2).expand(3, -1, -1),
+        "stage one": space.decode(gray, enlarge_chroma(low_chroma, size, space.hue_channel))[0],
+        "stage two": space.decode(gray, full_chroma)[0],
+    }
 
 
 def chroma_rows(chroma: Tensor, size: tuple[int, int], space: ColorSpace) -> Callable[[int, int], Tensor]:
@@ -271,6 +304,15 @@ def _colorizer(weights: str | os.PathLike | Colorizer | None) -> Colorizer:
     if isinstance(weights, Colorizer):
         return weights
     return load_pretrained() if weights is None else load_checkpoint(weights)
+
+
+def _bands(size: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    step = max(1, _BAND_PIXELS // size[1])
+    return ((first, min(first + step, size[0])) for first in range(0, size[0], step))
+
+
+def _device(colorizer: Colorizer) -> torch.device:
+    return next(colorizer.model.parameters()).device
 
 
 def _colorize_image(image: Image.Image, colorizer: Colorizer, options: dict[str, float]) -> Image.Image:

@@ -62,7 +62,7 @@ class LowScaleNet(nn.Module):
             raise ValueError(
                 f"input_factor must be a power of 2 that divides {low_factor}, got {input_factor}"
             )
-        self.low_factor, self.input_factor = low_factor, input_factor
+        self.chroma_channels, self.low_factor, self.input_factor = chroma_channels, low_factor, input_factor
         halvings = (low_factor // input_factor).bit_length() - 1
         layers: list[nn.Module] = []
         for index, (ins, outs) in enumerate(itertools.pairwise((1, *widths, chroma_channels))):
@@ -75,20 +75,23 @@ class LowScaleNet(nn.Module):
         self.layers = nn.Sequential(*layers)
         initialize_he(self)
 
-    def forward(self, gray: Tensor) -> Tensor:
+    def forward(self, gray: Tensor, shrunk: bool = False) -> Tensor:
         """Low-scale chroma of a gray picture.
 
         Args:
             gray: `(B, 1, H, W)` in [-1, 1]; H and W are multiples of `low_factor`.
+            shrunk: whether the picture is already `input_factor` times smaller, as where stage one is trained alone; its
+                sides are then multiples of `low_factor / input_factor`.
 
         Returns:
-            `(B, C, H / low_factor, W / low_factor)` in [-1, 1].
+            `(B, C, H / low_factor, W / low_factor)` in [-1, 1], where H and W are those of the full-size picture.
 
         Raises:
             ValueError: if the shape does not fit.
         """
-        check_gray(gray, self.low_factor)
-        return self.layers(shrink(gray, self.input_factor))
+        factor = self.input_factor if shrunk else 1
+        check_gray(gray, self.low_factor // factor)
+        return self.layers(shrink(gray, self.input_factor // factor))
 
 
 class PyramidNet(nn.Module):
@@ -114,7 +117,7 @@ class PyramidNet(nn.Module):
             circle, so that no false hues appear where it crosses the seam.
 
     Raises:
-        ValueError: if `scales` is unknown.
+        ValueError: if `scales` is unknown or `hue_channel` is not a chroma channel.
 
     Example:
         >>> low_chroma, gray = torch.zeros(1, 2, 4, 6), torch.zeros(1, 1, 64, 96)
@@ -136,7 +139,12 @@ class PyramidNet(nn.Module):
         hue_channel: int | None = 0,
     ):
         super().__init__()
+        if hue_channel is not None and not 0 <= hue_channel < chroma_channels:
+            raise ValueError(
+                f"hue_channel must be one of 0 to {chroma_channels - 1} or None, got {hue_channel}"
+            )
         self.low_factor, self.middle_factor = scale_factors(scales)
+        self.chroma_channels = chroma_channels
         self.middle_gray, self.full_gray, self.hue_channel = middle_gray, full_gray, hue_channel
         joined = chroma_channels + 1
         self.low = _convolutions(joined, low_width, depth, norm)
@@ -167,11 +175,11 @@ class PyramidNet(nn.Module):
         """
         check_gray(gray, self.low_factor)
         height, width = gray.shape[-2:]
-        low_size = (height // self.low_factor, width // self.low_factor)
         middle_size = (height // self.middle_factor, width // self.middle_factor)
-        if low_chroma.shape[-2:] != low_size:
+        low_shape = (len(gray), self.chroma_channels, height // self.low_factor, width // self.low_factor)
+        if low_chroma.shape != low_shape:
             raise ValueError(
-                f"low_chroma must be {low_size} for gray of {(height, width)}, got {tuple(low_chroma.shape)}"
+                f"low_chroma must be {low_shape} for gray of {tuple(gray.shape)}, got {tuple(low_chroma.shape)}"
             )
         low_gray = shrink(gray, self.low_factor)
         low_input = torch.cat((low_chroma, low_gray), 1)
@@ -193,7 +201,7 @@ class TwoStageColorizer(nn.Module):
         pyramid_net: stage two, for the same scales and chroma channels.
 
     Raises:
-        ValueError: if the two stages were built for different scales.
+        ValueError: if the two stages were built for different scales or numbers of chroma channels.
 
     Example:
         >>> TwoStageColorizer(LowScaleNet(), PyramidNet())(torch.zeros(1, 1, 32, 32)).shape
@@ -206,6 +214,11 @@ class TwoStageColorizer(nn.Module):
             raise ValueError(
                 f"the stages differ in scale: 1/{low_scale_net.low_factor} and 1/{pyramid_net.low_factor} of the side"
             )
+        if low_scale_net.chroma_channels != pyramid_net.chroma_channels:
+            raise ValueError(
+                "the stages differ in chroma channels: "
+                f"{low_scale_net.chroma_channels} and {pyramid_net.chroma_channels}"
+            )
         self.low_scale_net, self.pyramid_net = low_scale_net, pyramid_net
 
     @property
@@ -215,7 +228,12 @@ class TwoStageColorizer(nn.Module):
 
     def forward(self, gray: Tensor) -> Tensor:
         """Full-size chroma `(B, C, H, W)` in [-1, 1] of gray `(B, 1, H, W)` in [-1, 1]."""
-        return self.pyramid_net(self.low_scale_net(gray), gray)
+        return self.both_scales(gray)[1]
+
+    def both_scales(self, gray: Tensor) -> tuple[Tensor, Tensor]:
+        """Stage one's chroma `(B, C, H / low_factor, W / low_factor)` and stage two's `(B, C, H, W)`."""
+        low_chroma = self.low_scale_net(gray)
+        return low_chroma, self.pyramid_net(low_chroma, gray)
 
 
 def initialize_he(module: nn.Module) -> None:

@@ -1,0 +1,276 @@
+"""The command line: `python -m pyramidcolor COMMAND`. Arguments and messages only; the work is done by the modules."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: the words after `python -m pyramidcolor`; None for those of this process.
+
+    Returns:
+        0 if all went well, 1 after an error, which is printed in one line.
+    """
+    parser = _parser()
+    args = parser.parse_args(arguments)
+    try:
+        return args.run(args)
+    except KeyboardInterrupt:
+        print("stopped; what was finished is kept", file=sys.stderr)
+        return 130
+    except (OSError, ValueError, ArithmeticError, ImportError, MemoryError) as error:
+        print(f"pyramidcolor: {error or type(error).__name__}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pyramidcolor", description="Colorize gray photos, and train what does it."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    colorize = commands.add_parser("colorize", help="give photos their colors", description=_COLORIZE)
+    colorize.add_argument(
+        "photos", nargs="+", metavar="IN", help="a picture of any mode, or a folder of pictures"
+    )
+    colorize.add_argument(
+        "-o", "--out", default="colorized", help="a folder; for one photo also a file (default: %(default)s)"
+    )
+    colorize.add_argument("--weights", help="a weights file (default: the best that come with the package)")
+    colorize.add_argument(
+        "--saturation", type=float, default=1.0, help="gain: 1 as predicted, 0 gray (default: %(default)s)"
+    )
+    _add_working_size(colorize)
+    colorize.set_defaults(run=_colorize)
+
+    train = commands.add_parser(
+        "train",
+        help="train a network on photos",
+        description=_TRAIN,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_training_arguments(train)
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser(
+        "evaluate", help="measure networks on photos in color", description=_EVALUATE
+    )
+    evaluate.add_argument("photos", nargs="+", metavar="PHOTOS", help="a folder or tar of photos in color")
+    evaluate.add_argument(
+        "--weights", nargs="+", help="weights files (default: the best that come with the package)"
+    )
+    evaluate.add_argument(
+        "--size", type=int, default=256, help="side of the squares in pixels (default: %(default)s)"
+    )
+    evaluate.add_argument("--limit", type=int, metavar="N", help="only N photos, spread evenly")
+    evaluate.add_argument(
+        "--saturation", type=float, default=1.0, help="gain on the prediction (default: %(default)s)"
+    )
+    evaluate.add_argument("--json", metavar="FILE", help="write the figures to a file too")
+    _add_working_size(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+
+    data = commands.add_parser("data", help="look at a set of photos")
+    check = data.add_subparsers(required=True, metavar="check").add_parser(
+        "check", help="what is in it: counts, sizes, faults"
+    )
+    check.add_argument(
+        "photos", nargs="+", metavar="PHOTOS", help="a folder, a tar, a folder of tars, or Places365"
+    )
+    check.set_defaults(run=_check_data)
+
+    notebooks = commands.add_parser("notebooks", help="run the notebooks, or store their outputs")
+    from . import notebooks as notebook_commands
+
+    notebook_commands.configure(notebooks)
+    notebooks.set_defaults(run=notebook_commands.main)
+    return parser
+
+
+_COLORIZE = """Colorize photos. Each keeps its size, its brightness and its transparency; folders are rebuilt below OUT. A file
+that cannot be read is reported at the end, the others are done, and the exit status is then 1."""
+
+_EVALUATE = """Measure networks on photos in color, of which they see the gray channel only. Beside them stand the gray picture and
+the best single tint, which any network must beat."""
+
+_TRAIN = """Train a two-stage network: stage one, then stage two on a frozen stage one, then both together.
+
+  python -m pyramidcolor train PHOTOS -o my.safetensors
+  python -m pyramidcolor train stage-one PHOTOS -o first.safetensors
+  python -m pyramidcolor train stage-two PHOTOS --start first.safetensors -o second.safetensors
+  accelerate launch -m pyramidcolor train PHOTOS -o my.safetensors       on several GPUs or machines
+
+PHOTOS are folders of pictures, tars of pictures, or Places365; without any, scenes are drawn. The weights file is
+written after every epoch, and the run's state, history and pictures go into the folder NAME-run beside it. The same
+command continues a run that was stopped or killed, to the same weights."""
+
+
+def _add_working_size(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--working-size",
+        type=int,
+        default=256,
+        help="the network sees a photo at the area of this square (default: %(default)s)",
+    )
+
+
+def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "photos",
+        nargs="*",
+        metavar="PHOTOS",
+        help='folders or tars; the word before them may be "stage-one", "stage-two" or "both"',
+    )
+    parser.add_argument("-o", "--out", required=True, help="the weights file to write, NAME.safetensors")
+    parser.add_argument(
+        "--recipe",
+        default="best",
+        help="paper, best, lab or yuv: what the other arguments change (default: best)",
+    )
+    parser.add_argument(
+        "--budget", default="cpu", help="smoke, cpu, gpu or full: how large and how long (default: cpu)"
+    )
+    parser.add_argument("--start", metavar="FILE", help="go on with these weights")
+    parser.add_argument(
+        "--validation",
+        nargs="+",
+        default=[],
+        metavar="PHOTOS",
+        help="default: a tenth of the photos, held out",
+    )
+    parser.add_argument(
+        "--validation-photos",
+        type=int,
+        default=200,
+        help="validate on at most so many (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--detail", nargs="+", default=[], metavar="PHOTOS", help="photos for the phases after stage one"
+    )
+    parser.add_argument("--memory", default="4 GiB", help="for decoded photos (default: %(default)s)")
+    parser.add_argument(
+        "--trust", action="store_true", help="do not decode every photo once before, to find broken ones"
+    )
+    own = parser.add_argument_group("training", "default: as the recipe and the budget say")
+    for name, (kind, count, text) in _TRAINING_ARGUMENTS.items():
+        option = "--lambda" if name == "hue_factor" else f"--{name.replace('_', '-')}"
+        if kind is bool:
+            own.add_argument(
+                option, dest=name, action=argparse.BooleanOptionalAction, help=text, default=None
+            )
+        else:
+            metavar = ("N1", "N2", "N3") if count else "X"
+            own.add_argument(option, dest=name, type=kind, nargs=count, metavar=metavar, help=text)
+
+
+_TRAINING_ARGUMENTS = {
+    "epochs": (int, 3, "the most epochs of stage one, stage two and the joint phase"),
+    "patience": (int, None, "end a phase when its validation loss has not fallen for so many epochs"),
+    "epoch_photos": (int, None, "photos an epoch visits"),
+    "batch_size": (int, None, "photos a step, over all processes"),
+    "learning_rates": (float, 3, "Adam's peak rate in each phase"),
+    "size": (int, None, "side of the training views in pixels"),
+    "smallest_crop": (float, None, "side of the smallest view, as a share of the photo's shorter side"),
+    "hue_factor": (float, None, "weight of the hue error against the saturation error (Eq. 1)"),
+    "wrap": (bool, None, "measure hue the short way round (Eq. 2)"),
+    "weigh_by_saturation": (bool, None, "let a pixel's hue count as much as its saturation"),
+    "rebalance": (float, None, "0: every pixel's hue counts the same; toward 1: every hue does"),
+    "shrinking": (str, None, "how the truth shrinks for stage one: point, number or rgb"),
+    "exposure": (float, None, "darken gray at random by up to this share"),
+    "luminance_share": (float, None, "share of photos whose gray is luminance instead of V"),
+    "precision": (str, None, "fp32, bf16, or auto for what the processor is fast at"),
+    "seed": (int, None, "of weights, order and views"),
+}
+
+
+def _colorize(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from .inference import colorize_files, plan_outputs
+
+    total = len(plan_outputs([Path(source) for source in args.photos], Path(args.out)))
+    results = colorize_files(
+        args.photos, args.out, args.weights, saturation=args.saturation, working_size=args.working_size
+    )
+    quiet = bool(os.environ.get("PYRAMIDCOLOR_QUIET")) or total == 1 or not sys.stderr.isatty()
+    results = list(tqdm(results, "colorizing", total, disable=quiet, unit="photo"))
+    failed = [result for result in results if result.error]
+    if done := len(results) - len(failed):
+        print(f"{done} colorized: {results[0].target if total == 1 else args.out}")
+    for result in failed:
+        print(f"not colorized: {result.source}: {result.error}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _train(args: argparse.Namespace) -> int:
+    from .budgets import budget
+    from .jobs import train_on_photos
+    from .recipes import recipe
+    from .training import PHASES
+
+    chosen = {"stage-one": PHASES[:1], "stage-two": PHASES[1:], "both": PHASES}
+    phases, photos = PHASES, args.photos
+    if photos and photos[0] in chosen:
+        phases, photos = chosen[photos[0]], photos[1:]
+    asked = {name: getattr(args, name) for name in _TRAINING_ARGUMENTS if getattr(args, name) is not None}
+    asked = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.items()}
+    config = replace(recipe(args.recipe), phases=phases, **{**budget(args.budget).training(), **asked})
+    if phases[0] != "stage-one" and not args.start:
+        raise ValueError("stage-two needs a trained stage one: give its weights with --start")
+    quiet = bool(os.environ.get("PYRAMIDCOLOR_QUIET")) or not sys.stderr.isatty()
+    train_on_photos(
+        photos,
+        args.out,
+        config,
+        validation_paths=args.validation,
+        detail_paths=args.detail,
+        start=args.start,
+        validation_photos=args.validation_photos,
+        memory=args.memory,
+        check=not args.trust,
+        progress=not quiet,
+        report=_print,
+    )
+    _print(f"the weights are in {args.out}")
+    return 0
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from .checkpoints import load_pretrained
+    from .jobs import evaluate_weights
+
+    evaluate_weights(
+        args.weights or [load_pretrained()],
+        args.photos,
+        size=args.size,
+        saturation=args.saturation,
+        working_size=args.working_size,
+        limit=args.limit,
+        json_path=args.json,
+        report=_print,
+    )
+    return 0
+
+
+def _check_data(args: argparse.Namespace) -> int:
+    from .dataset_check import check_photos
+    from .datasets import open_photos
+
+    report = check_photos(open_photos(*args.photos), progress=sys.stderr.isatty())
+    print(report)
+    return 1 if report.broken else 0
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""Which numbers a processor is fast at: detected, never assumed."""
+
+from __future__ import annotations
+
+import torch
+
+PRECISIONS = ("auto", "fp32", "bf16")
+"""What a caller may ask for; "auto" takes bf16 where the processor has units for it."""
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies bf16 in hardware: a GPU from Ampere on, or a CPU with AMX or AVX-512 bf16."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        # Not public, and absent from some builds of torch; then fp32 is the answer that is always right.
+        probes = (
+            getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+        )
+        return any(probe() for probe in probes if probe)
+    return False
+
+
+def choose_precision(asked: str, device: torch.device) -> str:
+    """ "bf16" or "fp32" for a device.
+
+    Args:
+        asked: one of `PRECISIONS`.
+        device: where the network runs.
+
+    Raises:
+        ValueError: if `asked` is none of them.
+    """
+    if asked not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {asked!r}")
+    if asked == "auto":
+        return "bf16" if has_fast_bf16(device) else "fp32"
+    return asked

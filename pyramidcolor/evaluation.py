@@ -1,0 +1,91 @@
+"""How well a network colorizes photos whose colors are known, beside the two rows that every network must beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from .batches import center_view
+from .checkpoints import Colorizer
+from .color import hsv_to_rgb, rgb_to_hsv
+from .inference import WORKING_SIZE, colorize
+from .metrics import Scores
+
+
+@dataclass(frozen=True)
+class Tint:
+    """One hue and one saturation for every pixel.
+
+    Attributes:
+        hue: turns, [0, 1).
+        saturation: [0, 1].
+    """
+
+    hue: float
+    saturation: float
+
+    def __call__(self, rgb: Tensor) -> Tensor:
+        """A photo `(3, H, W)` in this tint, with its own value."""
+        value = rgb.amax(-3)
+        hue, saturation = (torch.full_like(value, number) for number in (self.hue, self.saturation))
+        return hsv_to_rgb(torch.stack((hue, saturation, value), -3))
+
+
+def best_tint(photos: Sequence[Tensor], size: int = 128) -> Tint:
+    """The tint with the smallest hue error over photos, and their mean saturation: what knowing nothing can reach.
+
+    For photos of this world it is a sepia. A network that does not beat it has learned brown.
+
+    Args:
+        photos: a data set of RGB `(3, H, W)` in [0, 1].
+        size: photos are looked at as squares of this side.
+    """
+    degrees = torch.arange(360)
+    counts, saturations = torch.zeros(360, dtype=torch.float64), []
+    for index in range(len(photos)):
+        hue, saturation, value = rgb_to_hsv(center_view(photos[index], size)).unbind(-3)
+        places = (hue * 360).long().clamp(max=359).flatten()
+        counts.scatter_add_(0, places, (saturation * value).flatten().double())
+        saturations.append(saturation.mean().item())
+    apart = (degrees[:, None] - degrees).abs()
+    errors = torch.minimum(apart, 360 - apart).double() @ counts
+    return Tint(errors.argmin().item() / 360, sum(saturations) / len(saturations))
+
+
+def evaluate(
+    colorizer: Colorizer | Callable[[Tensor], Tensor],
+    photos: Sequence[Tensor],
+    *,
+    size: int = 256,
+    saturation: float = 1.0,
+    working_size: int = WORKING_SIZE,
+    measures: Iterable[str] | None = None,
+) -> dict[str, float]:
+    """The figures of a network on photos in color, of which it sees the gray channel only.
+
+    Args:
+        colorizer: a network, or any function from a photo `(3, H, W)` to its colorization of the same shape.
+        photos: a data set of RGB `(3, H, W)` in [0, 1]; the largest square in the middle of each is used.
+        size: side to which the squares are resized.
+        saturation: gain, as in `inference.colorize`.
+        working_size: as in `inference.colorize`.
+        measures: names of figures of `metrics.Scores`; None for all.
+
+    Returns:
+        The figures by name, as `metrics.Scores.result` defines them.
+
+    Raises:
+        ValueError: if there are no photos or a measure is unknown.
+    """
+    function = colorizer
+    if isinstance(colorizer, Colorizer):
+        function = partial(colorize, weights=colorizer, saturation=saturation, working_size=working_size)
+    scores = Scores(measures)
+    for index in range(len(photos)):
+        photo = center_view(photos[index], size)
+        scores.add(function(photo), photo)
+    return scores.result()

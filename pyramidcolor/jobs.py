@@ -1,0 +1,201 @@
+"""The long jobs from paths to files: training on photos, and a table of figures. What the command line calls."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from .batches import center_view
+from .checkpoints import Colorizer, load_checkpoint
+from .dataset_check import find_broken
+from .datasets import open_photos
+from .evaluation import best_tint, evaluate
+from .files import written_whole
+from .images import to_image, write_image
+from .inference import WORKING_SIZE, colorize_by_stage
+from .photos import CachedPhotos, Photos, PhotoSubset
+from .plotting import history
+from .scenes import SyntheticScenes
+from .splits import split_photos, without
+from .training import EpochRecord, Run, TrainingConfig, run_folder, train
+
+_STRIP_PHOTOS = 6
+_SCENES = {"training": 4000, "validation": 64}  # drawn where no photos are given
+
+Report = Callable[[str], object]
+
+
+def train_on_photos(
+    paths: Sequence[str | os.PathLike],
+    out: str | os.PathLike,
+    config: TrainingConfig,
+    *,
+    validation_paths: Sequence[str | os.PathLike] = (),
+    detail_paths: Sequence[str | os.PathLike] = (),
+    start: str | os.PathLike | None = None,
+    validation_photos: int = 200,
+    memory: int | str = "4 GiB",
+    check: bool = True,
+    about: dict[str, Any] | None = None,
+    progress: bool = False,
+    report: Report = lambda line: None,
+) -> Colorizer:
+    """Train a network on the photos at some paths; continue where a killed run of the same arguments stopped.
+
+    Beside the weights, the run's folder gets `history.jsonl`, a plot of the losses, and after every epoch a strip of validation
+    photos: gray, stage one, stage two and true.
+
+    Args:
+        paths: folders or tars as in `datasets.open_photos`; none for drawn scenes.
+        out: the weights file, `*.safetensors`.
+        config: what to compute.
+        validation_paths: other photos to validate on; if none, a tenth of the photos is held out.
+        detail_paths: photos for the phases after stage one; the same as `paths` if none.
+        start: a weights file to go on with.
+        validation_photos: how many photos to validate on at most.
+        memory: for decoded photos, as in `photos.CachedPhotos`.
+        check: whether to decode every picture once before, so that broken ones are named and left out.
+        about: stored with the weights.
+        progress: whether to draw progress bars.
+        report: called with each line worth printing.
+
+    Returns:
+        The network, in evaluation mode.
+
+    Raises:
+        FileNotFoundError, ValueError, OSError, TrainingDivergedError: as `datasets.open_photos` and `training.train`.
+    """
+    out = Path(out)
+    run_folder(out).mkdir(parents=True, exist_ok=True)
+    photos = _open(paths, "training", config, out, check, progress, report)
+    detail = _open(detail_paths, "detail", config, out, check, progress, report) if detail_paths else None
+    if validation_paths or not paths:
+        held_out = _open(validation_paths, "validation", config, out, check, progress, report)
+    else:
+        photos, held_out = split_photos(photos, 0.1, config.seed)
+    if len(held_out) > validation_photos:
+        step = len(held_out) / validation_photos
+        held_out = PhotoSubset(held_out, [int(place * step) for place in range(validation_photos)])
+    photos, held_out = CachedPhotos(photos, memory), CachedPhotos(held_out, memory)
+    detail = None if detail is None else CachedPhotos(detail, memory)
+    beginning = None if start is None else load_checkpoint(start)
+    run = Run(config, out, start=beginning, about=about, progress=progress)
+    report(
+        f"training on {len(photos):,} photos, validating on {len(held_out):,}; {run.accelerator.device}, {run.precision}"
+    )
+    if run.records:
+        report(f"continuing after {run.records[-1].phase} epoch {run.records[-1].epoch}")
+    strip = torch.stack(
+        [center_view(held_out[place], config.size) for place in range(min(_STRIP_PHOTOS, len(held_out)))]
+    )
+    for record, colorizer in train(photos, held_out, config, out, run=run, detail_photos=detail):
+        report(str(record))
+        if run.accelerator.is_main_process:
+            _picture_progress(run_folder(out), run.records, colorizer, strip)
+    return run.colorizer
+
+
+def evaluate_weights(
+    weights: Iterable[str | os.PathLike | Colorizer],
+    paths: Sequence[str | os.PathLike],
+    *,
+    size: int = 256,
+    saturation: float = 1.0,
+    working_size: int = WORKING_SIZE,
+    limit: int | None = None,
+    json_path: str | os.PathLike | None = None,
+    report: Report = lambda line: None,
+) -> dict[str, dict[str, float]]:
+    """A table of figures: the gray picture, the best tint, and each network.
+
+    Args:
+        weights: weights files, or loaded networks.
+        paths: photos in color, as in `datasets.open_photos`.
+        size, saturation, working_size: as in `evaluation.evaluate`.
+        limit: only so many photos, evenly spread over the set.
+        json_path: where to write the figures too.
+        report: called with each line of the table.
+
+    Returns:
+        For each row its figures by name.
+
+    Raises:
+        FileNotFoundError, ValueError, OSError: as `datasets.open_photos`, `checkpoints.load_checkpoint` and `evaluate`.
+    """
+    networks = {
+        one.about.get("name", "network") if isinstance(one, Colorizer) else Path(one).stem: one
+        for one in weights
+    }
+    networks = {
+        name: one if isinstance(one, Colorizer) else load_checkpoint(one) for name, one in networks.items()
+    }
+    photos = open_photos(*paths)
+    if limit is not None and limit < len(photos):
+        photos = PhotoSubset(photos, [int(place * len(photos) / limit) for place in range(limit)])
+    tint = best_tint(photos)
+    rows = {"gray": _gray, f"tint of {tint.hue * 360:.0f}°": tint} | networks
+    report(f"{len(photos)} photos at {size} x {size}")
+    report(_line("", [title for title, _ in _COLUMNS.values()]))
+    results = {}
+    for name, row in rows.items():
+        results[name] = evaluate(row, photos, size=size, saturation=saturation, working_size=working_size)
+        report(_line(name, [f"{results[name][key]:.{digits}f}" for key, (_, digits) in _COLUMNS.items()]))
+    if json_path is not None:
+        with written_whole(json_path) as part:
+            part.write_text(
+                json.dumps({"photos": len(photos), "size": size, "figures": results}, indent=1) + "\n"
+            )
+    return results
+
+
+_COLUMNS = {
+    "saturation_ratio": ("saturation", 2),
+    "colorfulness_ratio": ("colorful", 2),
+    "hue_error_degrees": ("hue error°", 1),
+    "balanced_hue_error_degrees": ("balanced°", 1),
+    "chroma_error": ("ab error", 1),
+    "delta_e": ("Delta E", 1),
+    "bleeding": ("bleeding", 2),
+    "psnr": ("PSNR", 1),
+    "ssim": ("SSIM", 3),
+}
+
+
+def _line(name: str, cells: Iterable[str]) -> str:
+    return f"{name:<16}" + "".join(f"{cell:>12}" for cell in cells)
+
+
+def _gray(rgb: Tensor) -> Tensor:
+    return rgb.amax(-3, keepdim=True).expand(3, -1, -1)
+
+
+def _open(
+    paths, role: str, config: TrainingConfig, out: Path, check: bool, progress: bool, report: Report
+) -> Dataset:
+    if not paths:
+        seed = config.seed if role == "training" else config.seed + 1
+        return SyntheticScenes(_SCENES[role], max(config.size, 32), seed)
+    photos: Photos = open_photos(*paths)
+    report(f"{role}: {photos!r}")
+    if check:
+        broken = find_broken(photos, progress, remember=run_folder(out) / f"broken-{role}.json")
+        for photo in broken:
+            report(f"left out: {photo.name}: {photo.reason}")
+        if broken:
+            photos = without(photos, [photo.index for photo in broken])
+    return photos
+
+
+def _picture_progress(folder: Path, records: list[EpochRecord], colorizer: Colorizer, photos: Tensor) -> None:
+    with written_whole(folder / "history.png") as part:
+        part.write_bytes(history(records).png())
+    columns = [[*colorize_by_stage(photo, colorizer).values(), photo] for photo in photos]
+    strip = torch.cat([torch.cat(column, -2) for column in columns], -1)
+    write_image(to_image(strip), folder / f"epoch-{len(records):03d}.png")

@@ -1,0 +1,269 @@
+"""Files of every mode and every kind of damage; changes of size that respect the hue circle."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage.transform import resize as skimage_resize
+
+from pyramidcolor.images import (
+    MAX_PIXELS,
+    enlarge_chroma,
+    find_pictures,
+    hue_of_point,
+    pixels_and_alpha,
+    read_image,
+    read_photo,
+    read_pixels,
+    resize,
+    sample_photo,
+    shrink,
+    to_image,
+    to_png,
+    to_tensor,
+    write_image,
+)
+
+GRADIENT = np.add.outer(np.arange(40), 3 * np.arange(60)).astype(np.uint8)
+RGB = np.dstack((GRADIENT, 255 - GRADIENT, GRADIENT // 2))
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG file that claims a size and is cut off where its pixels begin."""
+    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    header = struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
+    return b"\x89PNG\r\n\x1a\n" + header + struct.pack(">I", 99) + b"IDAT"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("empty.jpg", b"", "is empty"),
+        ("noise.png", bytes(range(256)) * 8, "not a picture"),
+        ("letter.jpg", b"Dear reader, this is no photo.\n", "not a picture"),
+        ("bomb.png", png_header(60_000, 60_000), "too large"),
+        ("large.png", png_header(13_000, 13_000), f"{MAX_PIXELS:,}"),
+        ("header.png", png_header(64, 64), "damaged or cut off"),
+    ],
+)
+def test_a_file_that_is_no_photo_is_refused_by_name_and_reason(tmp_path, name, content, reason):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{name}.*{reason}"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "bmp", "gif"])
+def test_a_file_cut_off_anywhere_is_refused_or_complete(tmp_path, suffix):
+    whole = tmp_path / f"whole.{suffix}"
+    Image.fromarray(RGB).save(whole)
+    content = whole.read_bytes()
+    path, refused = tmp_path / f"part.{suffix}", 0
+    for share in (0.1, 0.3, 0.5, 0.7, 0.9):
+        path.write_bytes(content[: int(share * len(content))])
+        reason = reason_to_refuse(path)
+        assert reason is None or path.name in reason
+        refused += reason is not None
+    assert refused >= 4
+
+
+def reason_to_refuse(path):
+    try:
+        assert read_image(path).size == (60, 40)
+    except ValueError as error:
+        return str(error)
+
+
+def test_missing_files_and_folders_are_told_apart(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.png does not exist"):
+        read_image(tmp_path / "nowhere.png")
+    with pytest.raises(IsADirectoryError, match="is a folder, not a picture"):
+        read_image(tmp_path)
+
+
+def test_an_animation_is_refused_because_one_frame_would_lose_the_others(tmp_path):
+    frames = [Image.fromarray(RGB + shift).quantize() for shift in (0, 90)]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(ValueError, match="holds 2 frames"):
+        read_image(tmp_path / "moving.gif")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_turns_the_photo_upright(tmp_path, orientation):
+    # How the sensor's rows and columns lie, by the table of the EXIF standard (tag 0x0112).
+    stored = {
+        1: RGB,
+        2: RGB[:, ::-1],
+        3: RGB[::-1, ::-1],
+        4: RGB[::-1],
+        5: RGB.swapaxes(0, 1),
+        6: RGB.swapaxes(0, 1)[::-1],
+        7: RGB.swapaxes(0, 1)[::-1, ::-1],
+        8: RGB.swapaxes(0, 1)[:, ::-1],
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(np.asarray(read_image(tmp_path / "turned.png")), RGB)
+
+
+def test_sixteen_bit_gray_keeps_its_sixteen_bits(tmp_path):
+    deep = (GRADIENT.astype(np.uint16) * 257) ^ 5
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    pixels, alpha = pixels_and_alpha(read_image(tmp_path / "deep.png"))
+    assert alpha is None
+    assert pixels.dtype == np.uint16
+    np.testing.assert_array_equal(pixels[..., 0], deep)
+
+
+@pytest.mark.parametrize(
+    ("mode", "colors"), [("1", 1), ("L", 1), ("P", 3), ("RGB", 3), ("CMYK", 3), ("YCbCr", 3), ("HSV", 3)]
+)
+def test_every_opaque_mode_gives_its_colors(mode, colors):
+    image = Image.fromarray(RGB).convert(mode)
+    pixels, alpha = pixels_and_alpha(image)
+    assert alpha is None
+    assert pixels.shape == (40, 60, colors)
+    wanted = np.asarray(image.convert("L" if colors == 1 else "RGB")).reshape(40, 60, colors)
+    np.testing.assert_array_equal(pixels, wanted)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        Image.fromarray(np.dstack((GRADIENT, GRADIENT))),
+        Image.fromarray(np.dstack((RGB, GRADIENT))),
+        Image.fromarray(np.dstack((RGB, GRADIENT))).convert("RGBa"),
+        Image.fromarray(np.dstack((GRADIENT, GRADIENT))).convert("La"),
+        Image.merge("PA", [Image.new("P", (60, 40)).convert("L"), Image.fromarray(GRADIENT)]),
+    ],
+    ids=lambda image: image.mode,
+)
+def test_transparency_is_kept_apart(image):
+    pixels, alpha = pixels_and_alpha(image)
+    assert pixels.shape == (40, 60, 1 if image.mode in ("LA", "La") else 3)
+    np.testing.assert_array_equal(alpha, GRADIENT)
+
+
+def test_a_palette_picture_with_a_transparent_color_keeps_it(tmp_path):
+    picture = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
+    picture.putpalette([255, 0, 0, 0, 255, 0])
+    picture.save(tmp_path / "clear.png", transparency=1)
+    pixels, alpha = pixels_and_alpha(read_image(tmp_path / "clear.png"))
+    assert alpha.tolist() == [[255, 0]]
+    assert pixels[0, 0].tolist() == [255, 0, 0]
+
+
+def test_float_and_integer_pictures_out_of_range_are_refused():
+    with pytest.raises(ValueError, match="free of NaN"):
+        pixels_and_alpha(Image.fromarray(np.array([[0.5, np.nan]], np.float32)))
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        pixels_and_alpha(Image.fromarray(np.array([[0.5, 200.0]], np.float32)))
+    with pytest.raises(ValueError, match="0 to 65535"):
+        pixels_and_alpha(Image.fromarray(np.array([[0, 70_000]], np.int32)))
+
+
+def test_read_photo_gives_three_channels_in_the_unit_range(tmp_path):
+    Image.fromarray(GRADIENT).save(tmp_path / "gray.png")
+    photo = read_photo(tmp_path / "gray.png")
+    assert photo.shape == (3, 40, 60)
+    torch.testing.assert_close(photo[1], torch.from_numpy(GRADIENT / np.float32(255)))
+
+
+def test_a_file_object_is_read_like_a_path(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "photo.png")
+    content = io.BytesIO((tmp_path / "photo.png").read_bytes())
+    np.testing.assert_array_equal(read_pixels(content), RGB)
+    with pytest.raises(ValueError, match="the given file"):
+        read_image(io.BytesIO(b"nothing"))
+
+
+def test_pictures_survive_tensors_and_png_files():
+    tensor = to_tensor(RGB)
+    np.testing.assert_array_equal(np.asarray(to_image(tensor)), RGB)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(to_png(tensor)))), RGB)
+    with pytest.raises(ValueError, match=r"\(3, H, W\)"):
+        to_image(torch.zeros(2, 4, 4))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp"])
+def test_a_lossless_file_holds_exactly_what_was_written(tmp_path, suffix):
+    write_image(Image.fromarray(RGB), tmp_path / f"photo{suffix}")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / f"photo{suffix}")), RGB)
+
+
+def test_writing_refuses_what_would_be_lost_and_keeps_the_old_file(tmp_path):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"old")
+    with pytest.raises(ValueError, match=r"photo\.jpg: \.jpg cannot hold transparency"):
+        write_image(Image.fromarray(np.dstack((RGB, GRADIENT))), path)
+    with pytest.raises(ValueError, match=r"cannot write \.xyz"):
+        write_image(Image.fromarray(RGB), tmp_path / "photo.xyz")
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["photo.jpg"]
+
+
+def test_metadata_and_color_profile_go_into_the_file(tmp_path):
+    image, exif = Image.fromarray(RGB), Image.Exif()
+    exif[0x010E] = "a bridge"
+    image.info |= {"exif": exif.tobytes(), "icc_profile": b"profile"}
+    for suffix in (".jpg", ".png", ".webp", ".tif"):
+        write_image(image, tmp_path / f"photo{suffix}")
+        with Image.open(tmp_path / f"photo{suffix}") as written:
+            assert written.getexif()[0x010E] == "a bridge"
+            assert written.info["icc_profile"] == b"profile"
+
+
+def test_find_pictures_is_sorted_recursive_and_names_the_rest(tmp_path):
+    for name in ("b.JPG", "a.png", "inner/c.webp", "inner/notes.txt", ".hidden.png", "a.part"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    pictures, others = find_pictures(tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in pictures] == ["a.png", "b.JPG", "inner/c.webp"]
+    assert [path.name for path in others] == ["a.part", "notes.txt"]
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        find_pictures(tmp_path / "nowhere")
+    with pytest.raises(NotADirectoryError, match=r"a\.png"):
+        find_pictures(tmp_path / "a.png")
+
+
+def test_sample_photos_come_without_a_download_and_by_name():
+    photo = sample_photo("chelsea")
+    assert photo.shape[0] == 3
+    assert 0 <= photo.min() < photo.max() <= 1
+    with pytest.raises(ValueError, match="astronaut"):
+        sample_photo("mona lisa")
+
+
+def test_resizing_agrees_with_scikit_image_when_enlarging():
+    photo = to_tensor(RGB)
+    wanted = skimage_resize(RGB / 255, (80, 90), order=1, mode="edge", anti_aliasing=False)
+    torch.testing.assert_close(
+        resize(photo, (80, 90)), torch.from_numpy(wanted).movedim(-1, 0).float(), atol=1e-5, rtol=0
+    )
+
+
+def test_shrinking_averages_every_pixel():
+    photo = torch.rand(3, 8, 12, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(shrink(photo, 4)[:, 1, 2], photo[:, 4:8, 8:12].mean((1, 2)))
+    torch.testing.assert_close(resize(photo, (1, 1)).flatten(), photo.mean((1, 2)), atol=0.05, rtol=0)
+
+
+def test_enlarged_hues_never_pass_through_red_at_the_seam():
+    chroma = torch.tensor([[-0.95, 0.95], [0.0, 1.0]]).reshape(1, 2, 1, 2)
+    hue, saturation = enlarge_chroma(chroma, (1, 8), hue_channel=0)[0]
+    assert hue.abs().min() >= 0.95 - 1e-6
+    torch.testing.assert_close(saturation[0, [0, -1]], torch.tensor([0.0, 1.0]))
+    assert enlarge_chroma(chroma, (1, 8), hue_channel=None)[0, 0].abs().min() < 0.3
+
+
+def test_the_hue_of_the_disc_s_center_is_red_and_has_a_gradient_of_zero():
+    center = torch.zeros(2, requires_grad=True)
+    hue = hue_of_point(center[0], center[1])
+    hue.backward()
+    assert hue == 0
+    assert center.grad.tolist() == [0, 0]

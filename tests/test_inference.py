@@ -1,0 +1,288 @@
+"""Color for photos of every size, mode and kind, and for many files at once."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pyramidcolor.checkpoints import build_colorizer, save_checkpoint
+from pyramidcolor.colorspaces import COLOR_SPACES
+from pyramidcolor.images import enlarge_chroma, sample_photo, to_tensor
+from pyramidcolor.inference import (
+    FileResult,
+    chroma_rows,
+    colorize,
+    colorize_by_stage,
+    colorize_files,
+    colorize_folder,
+    predict_chroma,
+)
+
+GRADIENT = np.add.outer(np.arange(40), 3 * np.arange(60)).astype(np.uint8)
+RGB = np.dstack((GRADIENT, 255 - GRADIENT, GRADIENT // 2))
+
+
+def small_colorizer(space="hsv"):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        colorizer = build_colorizer(
+            space, {"widths": (8,) * 11}, {"low_width": 8, "middle_width": 8, "full_width": 8}
+        )
+    colorizer.model.eval()
+    return colorizer
+
+
+@pytest.fixture(scope="module")
+def colorizer():
+    return small_colorizer()
+
+
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 700), (900, 1), (2, 3), (15, 17), (40, 60), (300, 451), (1200, 900)]
+)
+@pytest.mark.parametrize("kind", ["gray", "rgb"])
+def test_a_photo_of_any_size_keeps_its_size_and_its_value(colorizer, size, kind):
+    rng = np.random.default_rng(0)
+    photo = rng.integers(0, 256, size if kind == "gray" else (*size, 3), np.uint8)
+    colored = colorize(photo, colorizer)
+    assert colored.shape == (*size, 3)
+    assert colored.dtype == np.uint8
+    np.testing.assert_array_equal(colored.max(-1), photo if kind == "gray" else photo.max(-1))
+
+
+@pytest.mark.parametrize("space", ["hsv", "hsv-point"])
+def test_every_step_of_8_and_16_bits_keeps_its_value(space):
+    colorizer = small_colorizer(space)
+    bytes_ = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
+    np.testing.assert_array_equal(colorize(bytes_, colorizer).max(-1), bytes_)
+    words = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    colored = colorize(words, colorizer)
+    assert colored.dtype == np.uint16
+    np.testing.assert_array_equal(colored.max(-1), words)
+
+
+def test_a_random_network_does_give_colors(colorizer):
+    colored = colorize(GRADIENT, colorizer).astype(int)
+    assert (colored.max(-1) - colored.min(-1)).mean() > 5
+    assert (colorize(GRADIENT, colorizer, saturation=0) == GRADIENT[..., None]).all()
+
+
+def test_more_saturation_moves_colors_away_from_gray(colorizer):
+    spread = [
+        np.ptp(colorize(GRADIENT, colorizer, saturation=gain).astype(int), -1).mean()
+        for gain in (0, 0.5, 1, 1.5)
+    ]
+    assert spread == sorted(spread)
+    assert spread[0] == 0 < spread[1] < spread[3]
+
+
+def test_only_the_gray_channel_of_a_color_photo_is_used(colorizer):
+    gray = RGB.max(-1)
+    np.testing.assert_array_equal(colorize(RGB, colorizer), colorize(gray, colorizer))
+
+
+@pytest.mark.parametrize("space", COLOR_SPACES)
+def test_every_color_space_keeps_its_own_gray(space):
+    colorizer = small_colorizer(space)
+    photo = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(1))
+    gray, kept = (
+        colorizer.color_space.gray(image) for image in (photo, colorize(photo, colorizer, saturation=0.05))
+    )
+    torch.testing.assert_close(
+        kept, gray, atol=0.03, rtol=0
+    )  # Lab and YUV clip a little even at low saturation
+
+
+def test_the_kind_that_goes_in_comes_out(colorizer, tmp_path):
+    Image.fromarray(GRADIENT).save(tmp_path / "photo.png")
+    wanted = colorize(GRADIENT, colorizer)
+    for photo in (tmp_path / "photo.png", str(tmp_path / "photo.png"), Image.fromarray(GRADIENT)):
+        colored = colorize(photo, colorizer)
+        assert isinstance(colored, Image.Image)
+        np.testing.assert_array_equal(np.asarray(colored), wanted)
+    floats = colorize(GRADIENT / 255, colorizer)
+    assert floats.dtype == np.float64
+    np.testing.assert_allclose(floats, wanted / 255, atol=0.6 / 255)
+    tensor = to_tensor(GRADIENT[..., None])
+    for shape in ((40, 60), (1, 40, 60), (1, 1, 40, 60)):
+        colored = colorize(tensor.reshape(shape), colorizer)
+        assert colored.shape == (*shape[:-2][:-1], 3, 40, 60)
+        torch.testing.assert_close(
+            colored.reshape(3, 40, 60).movedim(0, -1).double(), torch.from_numpy(floats)
+        )
+
+
+def test_a_batch_is_colored_photo_by_photo(colorizer):
+    batch = torch.rand(3, 1, 32, 48)
+    colored = colorize(batch, colorizer)
+    for one, photo in zip(colored, batch, strict=True):
+        torch.testing.assert_close(one, colorize(photo, colorizer))
+    assert colorize(batch.double(), colorizer).dtype == torch.float64
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F"])
+def test_every_mode_of_a_picture_is_colored_with_its_transparency(colorizer, mode):
+    source = Image.fromarray(np.dstack((RGB, GRADIENT)) if mode in ("LA", "RGBA") else RGB)
+    image = {
+        "I;16": lambda: Image.fromarray(GRADIENT.astype(np.uint16) * 257),
+        "F": lambda: Image.fromarray((GRADIENT / 255).astype(np.float32)),
+    }.get(mode, lambda: source.convert(mode))()
+    colored = colorize(image, colorizer)
+    assert colored.size == image.size
+    assert colored.mode == ("RGBA" if mode in ("LA", "RGBA") else "RGB")
+    if colored.mode == "RGBA":
+        np.testing.assert_array_equal(np.asarray(colored)[..., 3], GRADIENT)
+    if mode in ("I;16", "F"):
+        np.testing.assert_array_equal(np.asarray(colored).max(-1), GRADIENT)
+
+
+def test_arrays_with_alpha_keep_it(colorizer):
+    with_alpha = np.dstack((RGB, GRADIENT))
+    colored = colorize(with_alpha, colorizer)
+    np.testing.assert_array_equal(colored[..., 3], GRADIENT)
+    np.testing.assert_array_equal(colored[..., :3], colorize(RGB, colorizer))
+    assert colorize(with_alpha[..., 2:], colorizer).shape == (40, 60, 4)
+
+
+@pytest.mark.parametrize(
+    ("photo", "error", "reason"),
+    [
+        (torch.full((3, 8, 8), torch.nan), ValueError, "free of NaN"),
+        (torch.full((3, 8, 8), 2.0), ValueError, r"photo's values must lie in \[0, 1\]"),
+        (torch.zeros(2, 8, 8), ValueError, r"\(C, H, W\)"),
+        (torch.zeros(3, 0, 8), ValueError, "photo must be a tensor"),
+        (torch.zeros(8), ValueError, "photo must be a tensor"),
+        (torch.zeros(3, 8, 8, dtype=torch.uint8), ValueError, "divide bytes by 255"),
+        (np.zeros((8, 8, 5), np.uint8), ValueError, r"\(H, W, C\)"),
+        (np.zeros((0, 8), np.uint8), ValueError, "photo must be an array"),
+        (np.zeros((8, 8), np.int64), ValueError, "uint8, uint16 or float"),
+        (np.full((8, 8), -0.1), ValueError, "photo's values"),
+        (None, TypeError, "got NoneType"),
+        ("nowhere.jpg", FileNotFoundError, r"nowhere\.jpg does not exist"),
+    ],
+)
+def test_what_is_no_photo_is_refused_by_name_and_reason(colorizer, photo, error, reason):
+    with pytest.raises(error, match=reason):
+        colorize(photo, colorizer)
+
+
+def test_other_arguments_out_of_range_are_refused(colorizer):
+    with pytest.raises(ValueError, match="gain must be at least 0"):
+        colorize(GRADIENT, colorizer, saturation=-1)
+    with pytest.raises(ValueError, match="working_size must be at least 16"):
+        colorize(GRADIENT, colorizer, working_size=8)
+    with pytest.raises(FileNotFoundError, match="weights file"):
+        colorize(GRADIENT, "nowhere.safetensors")
+
+
+@pytest.mark.parametrize("space", COLOR_SPACES)
+@pytest.mark.parametrize("size", [(70, 90), (16, 32), (33, 16), (400, 31)])
+def test_chroma_enlarged_in_bands_is_chroma_enlarged_at_once(space, size):
+    space = COLOR_SPACES[space]
+    chroma = torch.rand(space.chroma_channels, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    rows = chroma_rows(chroma, size, space)
+    banded = torch.cat([rows(first, min(first + 7, size[0])) for first in range(0, size[0], 7)], 1)
+    wanted = enlarge_chroma(chroma[None], size, space.hue_channel)[0]
+    if min(size) >= 16:
+        difference = (banded - wanted).abs()
+        if space.hue_channel is not None:
+            difference[0] = torch.minimum(difference[0], 2 - difference[0])  # -1 and 1 are one hue
+        assert difference.max() < 1e-4
+
+
+def test_a_large_photo_has_the_colors_of_its_small_copy(colorizer):
+    small = sample_photo("coffee")[:, :320, :320]
+    large = small.repeat_interleave(4, 1).repeat_interleave(4, 2)
+    again = colorize(large, colorizer)[:, 2::4, 2::4]
+    assert (again - colorize(small, colorizer)).abs().mean() < 0.02
+
+
+def test_the_network_sees_the_photo_at_the_working_area(colorizer):
+    for size in ((1000, 500), (500, 1000), (10, 10), (3, 4000), (1, 100_000)):
+        chroma = predict_chroma(torch.zeros(1, *size), colorizer)
+        height, width = chroma.shape[-2:]
+        assert height % 16 == width % 16 == 0
+        assert height * width <= 2.2 * 256**2
+        if max(size) / min(size) <= 2:
+            assert abs(np.log((height / width) / (size[0] / size[1]))) < 0.2
+
+
+def test_the_look_inside_shows_both_stages_on_the_photo_s_own_gray(colorizer):
+    photo = sample_photo("astronaut")[:, :128, :192]
+    stages = colorize_by_stage(photo, colorizer)
+    assert list(stages) == ["gray", "stage one", "stage two"]
+    for picture in stages.values():
+        torch.testing.assert_close(picture.amax(0), photo.amax(0))
+
+
+@pytest.fixture
+def album(tmp_path):
+    folder = tmp_path / "album"
+    (folder / "inner").mkdir(parents=True)
+    Image.fromarray(GRADIENT).save(folder / "b.jpg")
+    Image.fromarray(RGB).save(folder / "inner" / "a.png")
+    Image.fromarray(GRADIENT).save(folder / "old.gif")
+    (folder / "broken.jpg").write_bytes(b"no photo")
+    (folder / "notes.txt").write_text("not a picture")
+    return folder
+
+
+def test_a_folder_is_rebuilt_in_color_past_a_bad_file(album, tmp_path, colorizer):
+    results = colorize_folder(album, tmp_path / "out", colorizer)
+    assert [(result.source.name, result.error is None) for result in results] == [
+        ("b.jpg", True),
+        ("broken.jpg", False),
+        ("a.png", True),
+        ("old.gif", True),
+    ]
+    assert "broken.jpg is not a picture" in results[1].error
+    written = sorted(
+        path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")
+    )
+    assert written == ["b.jpg", "inner/a.png", "old.gif.png"]
+    with Image.open(tmp_path / "out" / "inner" / "a.png") as colored:
+        np.testing.assert_array_equal(np.asarray(colored), colorize(RGB, colorizer))
+
+
+def test_one_photo_goes_to_one_file(album, tmp_path, colorizer):
+    target = tmp_path / "color.png"
+    results = list(colorize_files([album / "b.jpg"], target, colorizer))
+    assert results == [FileResult(album / "b.jpg", target, None)]
+    assert target.exists()
+
+
+def test_no_photo_is_written_over_itself_or_over_another(album, tmp_path, colorizer):
+    with pytest.raises(ValueError, match="is one of the photos to colorize"):
+        colorize_folder(album, album, colorizer)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "b.jpg").write_bytes((album / "b.jpg").read_bytes())
+    with pytest.raises(ValueError, match="would both be written to"):
+        list(colorize_files([album / "b.jpg", tmp_path / "other" / "b.jpg"], tmp_path / "out", colorizer))
+    with pytest.raises(ValueError, match="cannot write"):
+        list(colorize_files([album / "b.jpg"], tmp_path / "color.xyz", colorizer))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_pictures_is_an_error(tmp_path, colorizer):
+    with pytest.raises(FileNotFoundError, match="no pictures in"):
+        colorize_folder(tmp_path, tmp_path / "out", colorizer)
+    with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
+        colorize_folder(tmp_path / "nowhere", tmp_path / "out", colorizer)
+
+
+def test_what_the_camera_wrote_stays_with_the_photo(tmp_path, colorizer):
+    exif = Image.Exif()
+    exif[0x010E], exif[0x0112] = "a bridge", 6
+    Image.fromarray(RGB).save(tmp_path / "photo.jpg", exif=exif)
+    list(colorize_files([tmp_path / "photo.jpg"], tmp_path / "color.jpg", colorizer))
+    with Image.open(tmp_path / "color.jpg") as colored:
+        assert colored.size == (40, 60)
+        assert colored.getexif().get(0x010E) == "a bridge"
+        assert colored.getexif().get(0x0112, 1) == 1
+
+
+def test_weights_are_taken_from_a_file(tmp_path, colorizer):
+    save_checkpoint(colorizer, tmp_path / "weights.safetensors")
+    np.testing.assert_array_equal(
+        colorize(GRADIENT, tmp_path / "weights.safetensors"), colorize(GRADIENT, colorizer)
+    )
