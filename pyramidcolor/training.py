@@ -22,7 +22,15 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from .batches import BatchReader, center_view
-from .checkpoints import Colorizer, build_colorizer, load_tensors, load_weights, save_checkpoint, save_tensors
+from .checkpoints import (
+    Colorizer,
+    build_colorizer,
+    colorizer_metadata,
+    load_tensors,
+    load_weights,
+    save_checkpoint,
+    save_tensors,
+)
 from .colorspaces import COLOR_SPACES, ColorSpace, hue_of, luminance_gray, shrink_chroma
 from .devices import choose_precision
 from .files import written_whole
@@ -231,10 +239,9 @@ class Run:
                 config.color_space, config.low_scale_net, config.pyramid_net, about
             )
         if start is not None:
-            if (
-                start.color_space is not self.colorizer.color_space
-                or start.settings != self.colorizer.settings
-            ):
+            # As text, because a file gives lists where a config has tuples.
+            one, other = colorizer_metadata(start), colorizer_metadata(self.colorizer)
+            if any(one[key] != other[key] for key in ("model", "color_space")):
                 raise ValueError(
                     "the network to start from has another color space or other arguments than the config"
                 )

@@ -1,0 +1,440 @@
+"""Three phases that train what they say, and runs that survive whatever stops them."""
+
+import json
+import math
+import multiprocessing
+import os
+import random
+import signal
+import socket
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, load_tensors
+from pyramidcolor.colorspaces import COLOR_SPACES, HSV, HSV_POINT, LAB
+from pyramidcolor.scenes import SyntheticScenes
+from pyramidcolor.training import (
+    HUE_BINS,
+    PHASES,
+    PhaseStep,
+    TrainingConfig,
+    TrainingDivergedError,
+    hue_weights,
+    one_cycle,
+    read_history,
+    run_folder,
+    train,
+)
+
+NETWORK = {
+    "low_scale_net": {"widths": (8,) * 11},
+    "pyramid_net": {"low_width": 8, "middle_width": 8, "full_width": 8, "depth": 1},
+}
+CONFIG = TrainingConfig(
+    **NETWORK,
+    epochs=(2, 2, 1),
+    epoch_photos=16,
+    batch_size=8,
+    size=64,
+    precision="fp32",
+    exposure=0.2,
+    luminance_share=0.3,
+)
+
+
+class Colored:
+    """Photos of one hue each, which differ in gray, so that color can be learned: dark is red, bright is cyan."""
+
+    def __init__(self, count=32, side=24):
+        self.count, self.side = count, side
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        rng = np.random.default_rng(index)
+        value = rng.uniform(0.2, 1, (self.side, self.side)).astype(np.float32)
+        dark = torch.from_numpy(np.full_like(value, 0.2 + 0.6 * (index % 2)) + 0.05 * value)
+        return torch.stack((dark, dark * 0.3, dark * 0.3) if index % 2 else (dark * 0.3, dark, dark))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def weights_of(colorizer):
+    return {name: tensor.clone() for name, tensor in colorizer.model.state_dict().items()}
+
+
+def finish(config=CONFIG, out=None, **options):
+    epochs = list(train(Colored(), Colored(), config, out, **options))
+    return [record for record, _ in epochs], epochs[-1][1]
+
+
+def test_the_phases_follow_one_another_and_are_recorded():
+    records, _ = finish()
+    assert [(record.phase, record.epoch) for record in records] == [
+        ("stage-one", 1),
+        ("stage-one", 2),
+        ("stage-two", 1),
+        ("stage-two", 2),
+        ("fine-tune", 1),
+    ]
+    assert all(math.isfinite(record.train_loss) and record.seconds > 0 for record in records)
+    assert "stage-one epoch 1: loss" in str(records[0])
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_phase_changes_the_stages_that_it_trains_and_no_other(phase):
+    config = replace(CONFIG, phases=(phase,), low_scale_net={**NETWORK["low_scale_net"], "norm": True})
+    start = build_colorizer("hsv", config.low_scale_net, config.pyramid_net)
+    before = weights_of(start)
+    _, trained = finish(config, start=start)
+    changed = {
+        name.split(".")[0]
+        for name, tensor in weights_of(trained).items()
+        if not torch.equal(tensor, before[name])
+    }
+    assert (
+        changed
+        == {
+            "stage-one": {"low_scale_net"},
+            "stage-two": {"pyramid_net"},
+            "fine-tune": {"low_scale_net", "pyramid_net"},
+        }[phase]
+    )
+
+
+@pytest.mark.parametrize("space", COLOR_SPACES)
+def test_a_color_that_follows_from_gray_is_learned_in_every_color_space(space):
+    config = replace(
+        CONFIG, color_space=space, phases=("stage-one",), epochs=(40, 1, 1), learning_rates=(5e-3,) * 3
+    )
+    config = replace(config, exposure=0.0, luminance_share=0.0, weigh_by_saturation=True, rebalance=0.5)
+    records, _ = finish(config)
+    assert records[-1].validation_loss < 0.5 * records[0].validation_loss
+
+
+def test_a_phase_ends_when_its_validation_loss_no_longer_falls(monkeypatch):
+    losses = iter([1.0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+    monkeypatch.setattr("pyramidcolor.training.Run._validation_loss", lambda *_: next(losses))
+    records, _ = finish(replace(CONFIG, phases=("stage-one",), epochs=(7, 1, 1), patience=3))
+    assert [record.validation_loss for record in records] == [1.0, 0.5, 0.6, 0.7, 0.8]
+
+
+def test_a_phase_ends_with_the_weights_of_its_best_epoch(monkeypatch):
+    kept, losses = [], iter([0.9, 0.4, 0.8])
+
+    def watch(run, *_):
+        kept.append(weights_of(run.colorizer))
+        return next(losses)
+
+    monkeypatch.setattr("pyramidcolor.training.Run._validation_loss", watch)
+    _, colorizer = finish(replace(CONFIG, phases=("stage-one",), epochs=(3, 1, 1)))
+    for name, tensor in weights_of(colorizer).items():
+        assert torch.equal(tensor, kept[1][name])
+
+
+def test_the_same_config_gives_the_same_weights_and_another_seed_others():
+    one, same, other = (weights_of(finish(replace(CONFIG, seed=seed))[1]) for seed in (1, 1, 2))
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_training_leaves_torch_s_own_random_numbers_alone():
+    torch.manual_seed(3)
+    wanted = torch.rand(1)
+    torch.manual_seed(3)
+    finish(replace(CONFIG, phases=("stage-one",)))
+    assert torch.equal(torch.rand(1), wanted)
+
+
+def test_a_run_writes_weights_history_and_state(tmp_path):
+    records, colorizer = finish(out=tmp_path / "my.safetensors")
+    loaded = load_checkpoint(tmp_path / "my.safetensors")
+    for name, tensor in weights_of(colorizer).items():
+        assert torch.equal(tensor, loaded.model.state_dict()[name])
+    assert read_history(tmp_path / "my.safetensors") == records
+    lines = (tmp_path / "my-run" / "history.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["phase"] == "fine-tune"
+    assert run_folder(tmp_path / "my.safetensors") == tmp_path / "my-run"
+
+
+def test_a_run_can_start_from_a_weights_file_of_the_same_network_only(tmp_path):
+    _, first = finish(replace(CONFIG, phases=("stage-one",)), tmp_path / "first.safetensors")
+    config = replace(CONFIG, phases=("stage-two",))
+    _, second = finish(config, start=load_checkpoint(tmp_path / "first.safetensors"))
+    for name, tensor in weights_of(first).items():
+        if name.startswith("low_scale_net"):
+            assert torch.equal(tensor, second.model.state_dict()[name])
+    with pytest.raises(ValueError, match="another color space or other arguments"):
+        next(train(Colored(), Colored(), replace(config, color_space="lab"), start=first))
+
+
+def test_a_finished_run_has_nothing_left_to_do(tmp_path):
+    finish(out=tmp_path / "my.safetensors")
+    assert list(train(Colored(), Colored(), CONFIG, tmp_path / "my.safetensors")) == []
+
+
+def test_a_run_is_not_continued_with_another_config(tmp_path):
+    finish(replace(CONFIG, phases=("stage-one",)), tmp_path / "my.safetensors")
+    with pytest.raises(
+        ValueError, match=r"my-run holds a run with another config: batch_size \(was 8, now 4\)"
+    ):
+        next(
+            train(
+                Colored(),
+                Colored(),
+                replace(CONFIG, phases=("stage-one",), batch_size=4),
+                tmp_path / "my.safetensors",
+            )
+        )
+
+
+def test_a_run_that_is_left_after_any_epoch_goes_on_to_the_same_weights(tmp_path):
+    _, wanted = finish()
+    for epochs in range(1, 5):
+        out = tmp_path / f"{epochs}.safetensors"
+        running = train(Colored(), Colored(), CONFIG, out)
+        for _ in range(epochs):
+            next(running)
+        running.close()
+        _, continued = finish(out=out)
+        for name, tensor in weights_of(wanted).items():
+            assert torch.equal(tensor, continued.model.state_dict()[name]), (epochs, name)
+
+
+def train_in_child(out):
+    os.environ["PYRAMIDCOLOR_QUIET"] = "1"
+    torch.set_num_threads(1)
+    for _ in train(Colored(), Colored(8), KILLED, out):
+        pass
+
+
+KILLED = replace(CONFIG, epochs=(14, 14, 12), epoch_photos=8)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing kills like SIGKILL on this system")
+def test_a_run_killed_twenty_times_ends_with_the_weights_of_one_that_never_was(tmp_path):
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["accelerate", "pyramidcolor.training", "pyramidcolor.scenes"])
+    out, rng, killed = tmp_path / "killed.safetensors", random.Random(0), 0
+    while killed < 20:
+        child = context.Process(target=train_in_child, args=(out,))
+        child.start()
+        state = run_folder(out) / "state.safetensors"
+        before, end = state.stat().st_mtime_ns if state.exists() else 0, time.monotonic() + 60
+        # Most are killed soon after an epoch was written, some before; the delay decides what is cut in two.
+        while (
+            killed % 4
+            and time.monotonic() < end
+            and (not state.exists() or state.stat().st_mtime_ns == before)
+        ):
+            assert child.is_alive() or child.exitcode == 0
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, 0.08))
+        os.kill(child.pid, signal.SIGKILL)
+        child.join()
+        killed += child.exitcode == -signal.SIGKILL
+        assert child.exitcode == -signal.SIGKILL, "the run ended before it was killed often enough"
+        for path in tmp_path.rglob("[!.]*.safetensors"):
+            load_tensors(path)
+    last = context.Process(target=train_in_child, args=(out,))
+    last.start()
+    last.join(120)
+    assert last.exitcode == 0
+    never = context.Process(target=train_in_child, args=(tmp_path / "never.safetensors",))
+    never.start()
+    never.join(120)
+    killed_weights, never_weights = (
+        load_tensors(tmp_path / f"{name}.safetensors")[0] for name in ("killed", "never")
+    )
+    assert all(torch.equal(killed_weights[name], never_weights[name]) for name in never_weights)
+
+
+def train_in_group(rank, world, port, out):
+    os.environ |= {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(world),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "ACCELERATE_USE_CPU": "true",
+    }
+    torch.set_num_threads(1)
+    for _ in train(Colored(), Colored(), CONFIG, out):
+        pass
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_get_the_losses_of_one_with_the_doubled_batch(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    context = multiprocessing.get_context("spawn")
+    group = [
+        context.Process(target=train_in_group, args=(rank, 2, port, tmp_path / "two.safetensors"))
+        for rank in range(2)
+    ]
+    for process in group:
+        process.start()
+    records, alone = finish()
+    for process in group:
+        process.join(180)
+        assert process.exitcode == 0
+    for one, two in zip(records, read_history(tmp_path / "two.safetensors"), strict=True):
+        assert two.train_loss == pytest.approx(one.train_loss, rel=1e-4)
+        assert two.validation_loss == pytest.approx(one.validation_loss, rel=1e-4)
+    weights, together = weights_of(alone), load_checkpoint(tmp_path / "two.safetensors").model.state_dict()
+    for name in weights:
+        torch.testing.assert_close(together[name], weights[name], atol=1e-3, rtol=1e-2)
+
+
+def test_a_full_disk_is_an_error_and_the_old_checkpoint_stays(tmp_path):
+    resource = pytest.importorskip("resource", reason="no limit on file sizes on this system")
+    out = tmp_path / "my.safetensors"
+    running = train(Colored(), Colored(), CONFIG, out)
+    next(running)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.safetensors")}
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))  # as good as a full disk
+        with pytest.raises(OSError, match="could not be written"):
+            next(running)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.safetensors")} == before
+    records, _ = finish(out=out)
+    assert len(records) == 4
+
+
+def test_a_loss_that_is_no_number_stops_with_advice_and_keeps_the_checkpoint(tmp_path, monkeypatch):
+    out = tmp_path / "my.safetensors"
+    running = train(Colored(), Colored(), CONFIG, out)
+    next(running)
+    before = out.read_bytes()
+    forward = PhaseStep.forward
+    monkeypatch.setattr(PhaseStep, "forward", lambda self, *inputs: forward(self, *inputs) * torch.nan)
+    with pytest.raises(
+        TrainingDivergedError, match=r"the loss became nan in stage-one, epoch 2\. Try a smaller"
+    ):
+        next(running)
+    assert out.read_bytes() == before
+
+
+def test_a_loss_that_runs_away_stops_too():
+    with pytest.raises(TrainingDivergedError, match="the loss became"):
+        finish(
+            replace(CONFIG, color_space="hsv", epochs=(30, 1, 1), learning_rates=(1e9,) * 3, hue_factor=1e9)
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"phases": ("stage-three",)}, "phases must be of"),
+        ({"phases": ()}, "phases must be of"),
+        ({"color_space": "xyz"}, "color_space must be one of"),
+        ({"shrinking": "cubic"}, "shrinking must be one of"),
+        ({"epochs": (1, 0, 1)}, "epochs must be three numbers"),
+        ({"learning_rates": (1, 1, 0)}, "learning_rates must be three"),
+        ({"batch_size": 0}, "batch_size must be"),
+        ({"hue_factor": -1}, r"hue_factor \(lambda\)"),
+        ({"hue_factor": math.nan}, r"hue_factor \(lambda\)"),
+        ({"rebalance": 1.0}, r"rebalance must lie in \[0, 1\)"),
+        ({"smallest_crop": 0}, "smallest_crop"),
+        ({"precision": "fp16"}, "precision must be one of"),
+        ({"size": 63}, "multiples of"),
+    ],
+)
+def test_a_config_that_cannot_work_is_refused(change, reason):
+    with pytest.raises(ValueError, match=reason):
+        finish(replace(CONFIG, **change))
+
+
+def test_empty_sets_and_small_ones_are_refused():
+    with pytest.raises(ValueError, match="training needs photos on both sides, got 0"):
+        next(train([], Colored(), CONFIG))
+    with pytest.raises(ValueError, match="does not fill one batch"):
+        next(train(Colored(4), Colored(), replace(CONFIG, epoch_photos=None)))
+
+
+def test_a_history_that_was_never_written_is_missed_by_name(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"history\.jsonl does not exist"):
+        read_history(tmp_path / "my.safetensors")
+
+
+def test_a_file_of_another_type_is_refused_before_training(tmp_path):
+    with pytest.raises(ValueError, match=r"must end in \.safetensors"):
+        next(train(Colored(), Colored(), CONFIG, tmp_path / "my.pt"))
+
+
+def test_the_learning_rate_rises_and_falls():
+    rates = [one_cycle(done / 100) for done in range(101)]
+    assert max(rates) == rates[10] == 1
+    assert rates[:11] == sorted(rates[:11])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[0] == 0
+    assert rates[-1] == pytest.approx(0)
+
+
+@pytest.mark.parametrize("space", [HSV, HSV_POINT])
+def test_rare_hues_weigh_more_and_the_mean_weight_is_one(space):
+    photos = [
+        torch.tensor(color).reshape(3, 1, 1).expand(3, 8, 8) for color in [(1.0, 0, 0)] * 9 + [(0, 0, 1.0)]
+    ]
+    weights = hue_weights(photos, 0.5, space)
+    red, blue = weights[HUE_BINS // 2], weights[(HUE_BINS // 2 - HUE_BINS // 3) % HUE_BINS]
+    # By hand: 1 / (0.5 p + 0.5 / 24), scaled.
+    assert blue / red == pytest.approx((0.5 * 0.9 + 0.5 / 24) / (0.5 * 0.1 + 0.5 / 24))
+    assert 0.9 * red + 0.1 * blue == pytest.approx(1)
+    assert hue_weights(photos, 0.0, space) == pytest.approx([1.0] * HUE_BINS)
+    assert hue_weights(photos, 0.5, LAB) == [1.0] * HUE_BINS
+
+
+def test_shrinking_as_the_paper_says_paints_the_seam_red_and_as_points_does_not():
+    half_turned = torch.stack((torch.zeros(16, 16), torch.full((16, 16), 0.5), torch.full((16, 16), 0.5)))
+    half_turned[1, :, ::2] += 0.05
+    half_turned[2, :, 1::2] += 0.05  # hues just left and right of cyan
+    truths = {}
+    for shrinking in ("point", "number", "rgb"):
+        step = PhaseStep(build_colorizer("hsv", **NETWORK), "stage-one", replace(CONFIG, shrinking=shrinking))
+        _, chroma = HSV.encode(half_turned[None])
+        truths[shrinking] = step._low_truth(half_turned[None], chroma, 4)[0, 0].abs().mean().item()
+    assert truths["number"] < 0.1
+    assert truths["point"] > 0.99
+    assert truths["rgb"] > 0.99
+
+
+def test_darker_gray_and_luminance_reach_the_network_and_leave_the_truth(monkeypatch):
+    step = PhaseStep(build_colorizer("hsv", **NETWORK), "stage-one", CONFIG)
+    seen = []
+    monkeypatch.setattr(
+        step.model.low_scale_net, "forward", lambda gray, shrunk: seen.append(gray) or torch.zeros(2, 2, 4, 4)
+    )
+    rgb = torch.tensor([0.0, 0.0, 1.0]).reshape(1, 3, 1, 1).expand(2, 3, 16, 16)
+    losses = [
+        step(rgb, torch.tensor([1.0, 0.5]), torch.tensor([False, False])),
+        step(rgb, torch.tensor([1.0, 1.0]), torch.tensor([False, True])),
+    ]
+    brightness = [[(gray[photo].mean().item() + 1) / 2 for photo in range(2)] for gray in seen]
+    assert brightness[0] == pytest.approx([1, 0.5])
+    assert brightness[1] == pytest.approx([1, 0.114])
+    assert losses[0] == losses[1]
+
+
+def test_scenes_can_be_trained_on_as_they_are():
+    config = replace(CONFIG, phases=("stage-one",), epochs=(1, 1, 1))
+    records = [record for record, _ in train(SyntheticScenes(16, 32), SyntheticScenes(4, 32, seed=1), config)]
+    assert len(records) == 1
