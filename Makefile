@@ -1,0 +1,63 @@
+# Needs Python 3.11 or newer, make and git. Everything else goes into .venv; `make clean` removes it again.
+# On Windows, or without make, README.md has the same steps as plain pip commands.
+
+PYTHON ?= python3
+# More words for the command behind a target: make test ARGS="-k hue"
+ARGS ?=
+
+PY := .venv/bin/python
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help notebooks test lab lint refresh lock clean
+
+help: ## show this list
+	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+notebooks: $(STAMP) ## run every notebook; executed copies and HTML pages go to out/notebooks
+	@$(PY) -m pyramidcolor notebooks run $(ARGS)
+
+# Two processes of one torch thread each (conftest.py); a notebook's cells must stay in one process.
+test: $(STAMP) ## run the tests, the examples in docstrings, and the notebooks against their stored outputs
+	@$(PY) -m pytest -n 2 --dist=loadfile $(ARGS)
+
+# The message size lets a browser upload photos of more than 10 MB. MPLBACKEND would take the figures away.
+# JupyterLab refuses to run as root unless told; exec lets a stop signal reach it.
+lab: $(STAMP) ## open JupyterLab on the notebooks (this machine only, with a token)
+	@unset MPLBACKEND; root=; [ "$$(id -u)" -ne 0 ] || root=--allow-root; \
+	exec $(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks \
+	    --ServerApp.tornado_settings='{"websocket_max_message_size": 104857600}' \
+	    --KernelManager.transport_encryption=auto $$root $(ARGS)
+
+lint: $(STAMP) ## check style and format, notebooks included
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+refresh: $(STAMP) ## run the notebooks and their solutions, and store their outputs in them
+	@$(PY) -m pyramidcolor notebooks refresh $(ARGS)
+	@$(PY) -m pyramidcolor notebooks refresh --folder notebooks/solutions $(ARGS)
+
+lock: $(STAMP) ## write constraints.txt anew from pyproject.toml and pins.txt (ARGS=--upgrade for newer versions)
+	@$(PY) -m pip install -qq --disable-pip-version-check uv
+	@$(PY) -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 -c pins.txt \
+	    --no-annotate --no-header --no-emit-index-url --quiet -o constraints.txt $(ARGS)
+
+clean: ## remove .venv, caches and what the notebooks wrote; data, runs and your pictures stay
+	rm -rf .venv out/notebooks .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is written last, so that an install that broke off is taken up again by the next call.
+# -qq: errors only. With -q pip prints a warning for every package address that it does not use.
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { \
+	    echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name yours: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit("pyramidcolor needs Python 3.11 or newer; $(PYTHON) is %d.%d. Name another one:" \
+	    " make PYTHON=..." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@echo "Installing the pinned packages into .venv; the first time this takes some minutes."
+	@$(PY) -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[notebooks,dev]'
+	@$(PY) -m ipykernel install --sys-prefix --name python3 >/dev/null
+	@mkdir -p .venv/share/jupyter/lab/settings
+	@echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' \
+	    >.venv/share/jupyter/lab/settings/overrides.json
+	@touch $@

@@ -1,0 +1,394 @@
+"""The notebooks without a browser: run them with other parameters, and store their outputs for readers.
+
+Jupyter's libraries are imported where they are used, so that the package works without them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .budgets import BUDGETS
+from .files import written_whole
+
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+_METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+# nbconvert's page without the scripts that it fetches from other hosts. MathJax stays: without a network the page still
+# opens, and shows formulas as they were typed.
+_PAGE = """{%- extends 'lab/index.html.j2' -%}
+{%- block html_head_js -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}"""
+
+
+@dataclass(frozen=True)
+class NotebookRun:
+    """What became of one notebook.
+
+    Attributes:
+        name: the notebook's file name without its suffix.
+        executed: the copy with its outputs, up to the cell that failed if one did.
+        page: the same as one HTML file.
+        seconds: how long it took.
+        error: the cell, numbered as in the executed copy, and its exception; None if there was none.
+    """
+
+    name: str
+    executed: Path
+    page: Path
+    seconds: float
+    error: str | None
+
+    def __str__(self) -> str:
+        """One line for a person: name, result, seconds, and the page to look at."""
+        return f"{self.name}: {self.error or 'ok'}, {self.seconds:.1f} s, {self.page}"
+
+
+def find_notebooks(folder: str | os.PathLike = "notebooks", names: Sequence[str] | None = None) -> list[Path]:
+    """The notebooks of a folder whose names begin with a number, in that order.
+
+    Args:
+        folder: where to look; folders inside it are left out.
+        names: which of them: file names with or without `.ipynb`, or numbers such as `01`. None for all.
+
+    Returns:
+        Their paths, sorted by name.
+
+    Raises:
+        FileNotFoundError: if there is no such folder, it holds no such notebook, or one of `names` is none of them.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"there is no folder {folder}: start in a checkout of pyramidcolor, or name the folder of notebooks"
+        )
+    found = sorted(folder.glob("[0-9]*.ipynb"))
+    if not found:
+        raise FileNotFoundError(f"{folder} holds no notebook whose name begins with a number")
+    if not names:
+        return found
+    known = {key: path for path in found for key in (path.name, path.stem, path.stem.split("_")[0])}
+    strangers = [name for name in names if name not in known]
+    if strangers:
+        listed = ", ".join(path.stem for path in found)
+        raise FileNotFoundError(f"{folder} holds no notebook {', '.join(strangers)}; it holds {listed}")
+    return sorted({known[name] for name in names})
+
+
+def parameter_names(path: str | os.PathLike) -> list[str]:
+    """The names that a notebook's cell tagged `parameters` binds.
+
+    Args:
+        path: the notebook.
+
+    Returns:
+        The names, sorted.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not a notebook or does not have exactly one such cell.
+    """
+    cells = [cell for cell in _cells(path) if "parameters" in cell["metadata"].get("tags", ())]
+    if len(cells) != 1:
+        raise ValueError(f"{path} has {len(cells)} cells tagged 'parameters', wanted one")
+    names = ast.walk(ast.parse("".join(cells[0]["source"])))
+    return sorted(node.id for node in names if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+
+
+def run_notebooks(
+    names: Sequence[str] | None = None,
+    *,
+    folder: str | os.PathLike = "notebooks",
+    out: str | os.PathLike = "out/notebooks",
+    parameters: Mapping[str, Any] | None = None,
+    budget: str | None = None,
+    timeout: int = 600,
+    report: Callable[[str], object] | None = None,
+) -> list[NotebookRun]:
+    """Run notebooks from their first cell to their last, each in a kernel of its own; the files themselves stay as they are.
+
+    A notebook that fails does not keep the others from running.
+
+    Args:
+        names: which notebooks, as in `find_notebooks`; None for all.
+        folder: where they are. Each runs with this as its working directory.
+        out: the folder for the executed copies and one HTML page each; it is created if it is missing.
+        parameters: values to set in place of those in the notebooks' `parameters` cells. Every chosen notebook must have
+            every name.
+        budget: a key of `budgets.BUDGETS`, short for a parameter `BUDGET`; None leaves each notebook's own.
+        timeout: seconds that a cell may take.
+        report: called with one line of text after each notebook, and with a summary at the end.
+
+    Returns:
+        One record for each notebook, when all of them succeeded.
+
+    Raises:
+        FileNotFoundError: as `find_notebooks`.
+        ValueError: if the budget or a parameter is unknown or the timeout is not positive; nothing has run then.
+        RuntimeError: after the last notebook, if any failed; names each with its cell and exception.
+        ImportError: if papermill or nbconvert is not installed.
+    """
+    paths = find_notebooks(folder, names)
+    values = _checked_parameters(paths, parameters, budget)
+    if timeout <= 0:
+        raise ValueError(f"timeout must be a positive number of seconds, got {timeout}")
+    _imported("papermill"), _imported("nbconvert")
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    report = report or (lambda line: None)
+    runs = []
+    for path in paths:
+        runs.append(_run(path, out, values, timeout))
+        report(str(runs[-1]))
+    failed = [run for run in runs if run.error]
+    report(
+        f"{len(runs) - len(failed)} of {len(runs)} notebooks ran in {sum(run.seconds for run in runs):.0f} s"
+    )
+    if failed:
+        raise RuntimeError("\n".join(["failed:", *(f"  {run.name}: {run.error}" for run in failed)]))
+    return runs
+
+
+def refresh(path: str | os.PathLike, *, timeout: int = 600) -> bool:
+    """Run a notebook and store its outputs in it, so that doing it again changes no byte.
+
+    The outputs are those of a CPU. Metadata is reduced to the kernel's name and the cells' tags.
+
+    Args:
+        path: the notebook.
+        timeout: seconds that a cell may take.
+
+    Returns:
+        Whether the file has changed.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not a notebook.
+        RuntimeError: if a cell fails or takes too long; the file is then as it was.
+        ImportError: if nbclient or nbformat is not installed.
+    """
+    nbclient, nbformat = _imported("nbclient"), _imported("nbformat")
+    path = Path(path)
+    notebook = nbformat.read(path, as_version=4)
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=timeout,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(path.parent)}},
+        config=_kernel_config(),
+    )
+    try:
+        with _environment(CUDA_VISIBLE_DEVICES=""):
+            client.execute()
+    except (nbclient.exceptions.CellControlSignal, nbclient.exceptions.DeadKernelError) as error:
+        raise RuntimeError(f"{path} is as it was, since a cell failed: {error}") from error
+    text = _steady_text(notebook)
+    if text == path.read_text(encoding="utf-8"):
+        return False
+    with written_whole(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+    return True
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `python -m pyramidcolor notebooks` to a parser."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="run|refresh")
+    run = actions.add_parser("run", help="run notebooks; write executed copies and HTML pages")
+    store = actions.add_parser("refresh", help="run notebooks and store their outputs in them")
+    for action in (run, store):
+        action.add_argument(
+            "names", nargs="*", metavar="NAME", help="a notebook's name or number; default: all"
+        )
+        action.add_argument("--folder", default="notebooks", help="where they are (default: %(default)s)")
+        action.add_argument("--timeout", type=int, default=600, help="seconds a cell (default: %(default)s)")
+    run.add_argument("--out", default="out/notebooks", help="where to write (default: %(default)s)")
+    run.add_argument("--budget", choices=BUDGETS, help="how much work; default: each notebook's own")
+    run.add_argument(
+        "-p",
+        dest="parameters",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="set a parameter; VALUE is read as Python (0.5, True, [1, 2]) and else taken as text",
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Do what the arguments that `configure` describes ask for.
+
+    Args:
+        args: the parsed arguments.
+
+    Returns:
+        0, or 1 after a notebook has failed, which is printed. What `run_notebooks` and `refresh` raise for wrong
+        arguments passes through.
+    """
+    try:
+        if args.action == "run":
+            run_notebooks(
+                args.names,
+                folder=args.folder,
+                out=args.out,
+                parameters={name: _literal(value) for name, value in args.parameters},
+                budget=args.budget,
+                timeout=args.timeout,
+                report=lambda line: print(line, flush=True),
+            )
+        else:
+            for path in find_notebooks(args.folder, args.names):
+                print(f"{path}: {'changed' if refresh(path, timeout=args.timeout) else 'same'}", flush=True)
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
+
+
+def _imported(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ImportError(f"this needs {name}: pip install pyramidcolor[notebooks]") from error
+
+
+def _cells(path: str | os.PathLike) -> list[dict]:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not a notebook: {error}") from error
+
+
+def _checked_parameters(
+    paths: list[Path], parameters: Mapping[str, Any] | None, budget: str | None
+) -> dict[str, Any]:
+    values = dict(parameters or {})
+    if budget is not None:
+        if budget not in BUDGETS:
+            raise ValueError(f"budget must be one of {', '.join(BUDGETS)}, got {budget!r}")
+        values["BUDGET"] = budget
+    for path in paths if values else ():
+        known = parameter_names(path)
+        # papermill only warns of a name that a notebook lacks, and then runs it with its defaults.
+        for name in values:
+            if name not in known:
+                raise ValueError(f"{path.name} has no parameter {name}; it has {', '.join(known)}")
+    return values
+
+
+def _run(path: Path, out: Path, values: dict[str, Any], timeout: int) -> NotebookRun:
+    executed, page = out / path.name, out / f"{path.stem}.html"
+    for old in (executed, page):
+        old.unlink(missing_ok=True)  # else a notebook that cannot start would seem to have written them
+    start, error = time.perf_counter(), None
+    try:
+        with _environment():
+            _imported("papermill").execute_notebook(
+                path,
+                executed.resolve(),  # papermill changes the working directory before it writes
+                parameters=values,
+                kernel_name="python3",
+                language="python",
+                cwd=path.parent,
+                progress_bar=False,
+                execution_timeout=timeout,
+                config=_kernel_config(),
+            )
+    except Exception as problem:  # whatever stops one notebook, the others still run
+        error = _failure(problem, executed)
+    if executed.exists():
+        _write_page(executed, page)
+    return NotebookRun(path.stem, executed, page, time.perf_counter() - start, error)
+
+
+def _failure(problem: Exception, executed: Path) -> str:
+    # A papermill error holds its cell, but one after a timeout or a dead kernel does not: it is the last that was started.
+    name = getattr(problem, "ename", type(problem).__name__)
+    message = str(getattr(problem, "evalue", problem)).strip().split("\n")[0]
+    cells = _cells(executed) if executed.exists() else []
+    started = [cell for cell in cells if cell["metadata"].get("papermill", {}).get("start_time")]
+    code = [cell for cell in started if cell["cell_type"] == "code"]
+    if not code:
+        return f"before the first cell: {name}: {message}"
+    return f"cell [{len(code)}] ({''.join(code[-1]['source']).strip().splitlines()[0]}): {name}: {message}"
+
+
+def _write_page(executed: Path, page: Path) -> None:
+    nbformat, nbconvert = _imported("nbformat"), _imported("nbconvert")
+    notebook = nbformat.read(executed, as_version=4)
+    notebook.metadata.pop("widgets", None)
+    for output in _outputs(notebook):
+        output.get("data", {}).pop(_WIDGET, None)  # a page shows the picture that stands in for the widget
+    exporter = nbconvert.HTMLExporter(raw_template=_PAGE)
+    text, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": executed.stem}})
+    page.write_text(text, encoding="utf-8")
+
+
+def _steady_text(notebook: Any) -> str:
+    nbformat = _imported("nbformat")
+    models = {o.data[_WIDGET]["model_id"]: None for o in _outputs(notebook) if _WIDGET in o.get("data", {})}
+    notebook.metadata = nbformat.from_dict(_METADATA)
+    for cell in notebook.cells:
+        cell.metadata = nbformat.from_dict(
+            {key: cell.metadata[key] for key in ("tags",) if key in cell.metadata}
+        )
+        if cell.cell_type == "code":
+            cell.outputs = _joined_streams(cell.outputs)
+    text = nbformat.writes(notebook) + "\n"
+    for number, model in enumerate(models, 1):
+        text = text.replace(model, f"{number:032x}")  # the ids of widgets are random
+    return text
+
+
+def _joined_streams(outputs: list) -> list:
+    # Where printed text is cut into pieces depends on timing. nbclient's own way to join them moves text across pictures.
+    joined: list = []
+    for output in outputs:
+        last = joined[-1] if joined else {}
+        if output.output_type == "stream" and last.get("name") == output.name:
+            last.text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
+def _outputs(notebook: Any) -> Iterator[Any]:
+    return (output for cell in notebook.cells for output in cell.get("outputs", ()))
+
+
+def _kernel_config() -> Any:
+    # Without it every kernel writes a warning about its unencrypted connection to the terminal.
+    return _imported("traitlets.config").Config(KernelManager={"transport_encryption": "auto"})
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """Environment variables for the kernels that start meanwhile: no progress bars, figures in the notebook."""
+    before = dict(os.environ)
+    os.environ.update(variables, PYRAMIDCOLOR_QUIET="1")
+    os.environ.pop("MPLBACKEND", None)  # MPLBACKEND=Agg would take the figures away
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

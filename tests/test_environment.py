@@ -1,0 +1,100 @@
+"""pyproject.toml, constraints.txt, environment.yml and what is installed tell one story."""
+
+import re
+import tomllib
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+import pyramidcolor
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+DECLARED = [
+    Requirement(line)
+    for group in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    for line in group
+]
+
+
+def load_yaml(name):
+    return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+
+
+def pins(name):
+    """The pinned requirements of a constraints file by package; a package may have one for each Python or system."""
+    by_package = {}
+    for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            requirement = Requirement(line)
+            by_package.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    return by_package
+
+
+def conda_and_pip():
+    """What environment.yml asks of conda, and what of pip."""
+    dependencies = load_yaml("environment.yml")["dependencies"]
+    (pip,) = [entry["pip"] for entry in dependencies if isinstance(entry, dict)]
+    return [entry for entry in dependencies if isinstance(entry, str)], pip
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda requirement: requirement.name)
+def test_every_declared_requirement_is_pinned_within_its_range(declared):
+    entries = pins("constraints.txt").get(canonicalize_name(declared.name))
+    assert entries, f"{declared.name} is not in constraints.txt; `make lock` writes it anew"
+    for entry in entries:
+        (specifier,) = entry.specifier
+        assert specifier.operator == "=="
+        assert declared.specifier.contains(specifier.version), f"{entry} is outside {declared}"
+
+
+def test_what_is_held_back_on_purpose_is_what_the_lock_holds():
+    lock = pins("constraints.txt")
+    for package, held in pins("pins.txt").items():
+        assert lock[package] == held
+
+
+def test_every_declared_requirement_is_a_range_that_others_can_install_beside():
+    for declared in DECLARED:
+        assert ">=" in {specifier.operator for specifier in declared.specifier}, declared
+        assert not {"==", "==="} & {specifier.operator for specifier in declared.specifier}, declared
+
+
+def test_conda_brings_only_python_and_pip_and_a_python_that_the_package_accepts():
+    conda, _ = conda_and_pip()
+    assert [entry.split("=")[0] for entry in conda] == ["python", "pip"]
+    assert SpecifierSet(PROJECT["requires-python"]).contains(conda[0].split("=")[-1])
+
+
+def test_conda_users_get_the_pinned_versions():
+    _, pip = conda_and_pip()
+    assert pip == ["--constraint constraints.txt", "--editable .[notebooks,dev]"]
+
+
+@pytest.mark.parametrize("name", ["Makefile", "README.md", "environment.yml"])
+def test_every_set_up_installs_the_same_extras(name):
+    extras = re.findall(r"\.\[([\w,]+)\]", (ROOT / name).read_text(encoding="utf-8"))
+    assert {frozenset(listed.split(",")) for listed in extras} == {
+        frozenset(PROJECT["optional-dependencies"])
+    }
+
+
+def test_what_is_installed_is_what_is_pinned():
+    wrong = [
+        f"{installed.name} {installed.version} is not {entry}"
+        for installed in distributions()
+        for entry in pins("constraints.txt").get(canonicalize_name(installed.name), [])
+        if entry.marker is None or entry.marker.evaluate()
+        if not entry.specifier.contains(installed.version)
+    ]
+    assert not wrong, "`make clean`, then `make test`, installs the pinned versions"
+
+
+def test_the_citation_names_this_version_and_license():
+    citation = load_yaml("CITATION.cff")
+    assert (citation["version"], citation["license"]) == (pyramidcolor.__version__, PROJECT["license"])

@@ -1,0 +1,361 @@
+"""The form that every notebook keeps, and what running and refreshing them does."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import pyramidcolor.__main__
+from pyramidcolor.notebooks import find_notebooks, parameter_names, refresh, run_notebooks
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = [
+    path for path in sorted((ROOT / "notebooks").rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts
+]
+WIDGET = "application/vnd.jupyter.widget-view+json"
+every_notebook = pytest.mark.parametrize(
+    "path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path):
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def outputs(path):
+    return [output for cell in code_cells(path) for output in cell.outputs]
+
+
+def printed(path):
+    """The text that a reader sees in the outputs."""
+    return "\n".join(
+        output.get("text", "") or output.get("data", {}).get("text/plain", "") for output in outputs(path)
+    )
+
+
+class TestTheFormOf:
+    """Every notebook, as it is stored."""
+
+    def test_the_folder_no_notebook_is_left_out_of_the_runs(self):
+        unnumbered = [path.name for path in NOTEBOOKS if not path.name[0].isdigit()]
+        assert not unnumbered, "only names that begin with a number are run"
+
+    @every_notebook
+    def test_the_file_is_valid_and_small(self, path):
+        nbformat.validate(read(path))
+        assert path.stat().st_size < 1_000_000
+
+    @every_notebook
+    def test_the_title_has_the_number_of_the_file(self, path):
+        assert read(path).cells[0].source.startswith(f"# {path.stem.split('_')[0]} · ")
+
+    @every_notebook
+    def test_the_cells_were_run_from_top_to_bottom_without_an_error(self, path):
+        cells = code_cells(path)
+        assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+        bad = [o for o in outputs(path) if o.output_type == "error" or o.get("name") == "stderr"]
+        assert not bad, "a traceback or a warning is stored"
+
+    @every_notebook
+    def test_the_metadata_say_nothing_of_the_machine_or_the_editor(self, path):
+        notebook = read(path)
+        assert set(notebook.metadata) == {"kernelspec", "language_info"}
+        assert notebook.metadata.kernelspec.name == "python3"
+        for cell in notebook.cells:
+            assert set(cell.metadata) <= {"tags"}, cell.source
+            assert set(cell.metadata.get("tags", [])) <= {"parameters", "nbval-ignore-output"}, cell.source
+
+    @every_notebook
+    def test_the_parameters_are_upper_case_literals_each_with_a_comment(self, path):
+        (cell,) = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
+        lines = cell.source.splitlines()
+        for statement in ast.parse(cell.source).body:
+            assert isinstance(statement, ast.Assign)
+            ast.literal_eval(statement.value)
+            assert ast.unparse(statement.targets[0]).isupper()
+            assert "  # " in lines[statement.end_lineno - 1], ast.unparse(statement)
+        assert {"SEED", "BUDGET"} <= set(parameter_names(path))
+
+    @every_notebook
+    def test_the_cells_hold_no_magics_and_capture_no_output(self, path):
+        for cell in code_cells(path):
+            # Magics and shell commands are not Python, so they do not parse.
+            names = {
+                ast.unparse(node).split(".")[-1] for node in ast.walk(ast.parse(cell.source)) if is_name(node)
+            }
+            assert not names & {"interact", "interactive", "interactive_output", "Output"}, cell.source
+
+    @every_notebook
+    def test_the_cells_are_short_and_there_is_prose_between_them(self, path):
+        prose = in_a_row = 0
+        for cell in read(path).cells:
+            if cell.cell_type == "code":
+                assert len(cell.source.splitlines()) <= 20, cell.source
+                in_a_row += 1
+                # The opening under the title is imports, parameters and setup.
+                assert in_a_row <= (3 if prose == 1 else 2), f"no prose before:\n{cell.source}"
+            else:
+                assert len(cell.source.split()) <= 120, cell.source
+                prose, in_a_row = prose + 1, 0
+
+    @every_notebook
+    def test_nothing_in_it_names_a_place_on_one_machine(self, path):
+        text = "\n".join([cell.source for cell in read(path).cells] + [printed(path)])
+        assert not re.search(r"(?<![\w.:/])/(home|root|tmp|Users|usr|opt|mnt|var)/|[A-Z]:\\", text)
+        assert str(ROOT) not in text
+        assert not re.search(r"\bat 0x[0-9a-f]+", printed(path)), (
+            "an address in memory is another one each time"
+        )
+
+    @every_notebook
+    def test_every_widget_has_a_picture_or_text_for_pages_where_nothing_runs(self, path):
+        for output in outputs(path):
+            data = output.get("data", {})
+            if WIDGET in data:
+                assert {"image/png", "text/html"} & set(data), data.get("text/plain")
+
+
+def is_name(node):
+    return isinstance(node, ast.Name | ast.Attribute)
+
+
+PARAMETERS = 'SEED = 0  # of every random choice\nBUDGET = "cpu"  # how much work'
+FIGURE = "import matplotlib.pyplot as plt\nplt.plot([SEED, 1])\nplt.show()\nprint(BUDGET)"
+PICTURE = 'from PIL import Image\nImage.new("RGB", (80, 80), "red")'
+
+
+def write_notebook(path, *sources):
+    """A notebook with a parameters cell and these code cells, never run."""
+    cells = [nbformat.v4.new_code_cell(source) for source in (PARAMETERS, *sources)]
+    cells[0].metadata["tags"] = ["parameters"]
+    path.parent.mkdir(exist_ok=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of one notebook that works."""
+    write_notebook(tmp_path / "lessons" / "00_fine.ipynb", "print(BUDGET)")
+    return tmp_path / "lessons"
+
+
+def command(*words):
+    """What `python -m pyramidcolor notebooks` does with these words; returns its exit status."""
+    return pyramidcolor.__main__.main(["notebooks", *(str(word) for word in words)])
+
+
+class TestFinding:
+    def test_notebooks_come_in_the_order_of_their_numbers_and_others_are_left_out(self, folder):
+        for name in ("10_last.ipynb", "02_next.ipynb", "draft.ipynb", "03_notes.txt"):
+            shutil.copy(folder / "00_fine.ipynb", folder / name)
+        assert [path.name for path in find_notebooks(folder)] == [
+            "00_fine.ipynb",
+            "02_next.ipynb",
+            "10_last.ipynb",
+        ]
+
+    @pytest.mark.parametrize("name", ["00", "00_fine", "00_fine.ipynb"])
+    def test_a_notebook_goes_by_its_number_its_name_and_its_file_name(self, folder, name):
+        assert find_notebooks(folder, [name, name]) == [folder / "00_fine.ipynb"]
+
+    def test_an_unknown_name_is_answered_with_the_known_ones(self, folder):
+        with pytest.raises(FileNotFoundError, match="no notebook 7; it holds 00_fine"):
+            find_notebooks(folder, ["00", "7"])
+
+    def test_a_missing_or_empty_folder_is_named(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere: start in a checkout"):
+            find_notebooks(tmp_path / "nowhere")
+        with pytest.raises(FileNotFoundError, match="begins with a number"):
+            find_notebooks(tmp_path)
+
+
+class TestRunning:
+    def test_a_run_takes_parameters_and_leaves_a_copy_and_a_page_but_not_the_file_changed(
+        self, folder, tmp_path, monkeypatch
+    ):
+        monkeypatch.setenv("MPLBACKEND", "Agg")  # which would keep the figure out of the copy
+        write_notebook(folder / "00_fine.ipynb", FIGURE)
+        before = (folder / "00_fine.ipynb").read_bytes()
+        lines = []
+        (run,) = run_notebooks(
+            folder=folder, out=tmp_path / "out", parameters={"SEED": 7}, budget="smoke", report=lines.append
+        )
+        assert (folder / "00_fine.ipynb").read_bytes() == before
+        assert os.environ["MPLBACKEND"] == "Agg"
+        assert "SEED = 7" in code_cells(run.executed)[1].source
+        assert "smoke" in printed(run.executed)
+        assert any("image/png" in output.get("data", {}) for output in outputs(run.executed))
+        assert lines[0].startswith("00_fine: ok")
+        assert lines[1].startswith("1 of 1 notebooks ran")
+
+    def test_a_page_holds_its_pictures_and_fetches_nothing_but_the_formulas_script(self, folder, tmp_path):
+        write_notebook(folder / "00_fine.ipynb", PICTURE)
+        (run,) = run_notebooks(folder=folder, out=tmp_path)
+        page = run.page.read_text(encoding="utf-8")
+        assert 'src="data:image/png;base64,' in page
+        fetched = re.findall(r"""(?:src|href)=["'](?!data:|#)([^"']+)|from ["'](http[^"']+)|@import""", page)
+        assert ["MathJax" in str(address) or "mathjax" in str(address) for address in fetched] == [True]
+
+    def test_a_failure_names_notebook_cell_and_exception_and_the_others_still_run(self, folder, tmp_path):
+        write_notebook(folder / "01_wrong.ipynb", "x = 1", "{}['hue']", "print('never')")
+        write_notebook(folder / "02_slow.ipynb", "import time\ntime.sleep(60)")
+        write_notebook(folder / "03_dead.ipynb", "import os\nos._exit(1)")
+        shutil.copy(folder / "00_fine.ipynb", folder / "04_fine.ipynb")
+        lines = []
+        with pytest.raises(RuntimeError) as caught:
+            run_notebooks(folder=folder, out=tmp_path / "out", timeout=5, report=lines.append)
+        _, *failures = str(caught.value).splitlines()
+        assert failures[0] == "  01_wrong: cell [3] ({}['hue']): KeyError: 'hue'"
+        assert failures[1].startswith("  02_slow: cell [2] (import time): CellTimeoutError: ")
+        assert failures[2].startswith("  03_dead: cell [2] (import os): DeadKernelError: ")
+        assert len(failures) == 3
+        assert [line.split(":")[1].strip()[:2] for line in lines[:-1]] == ["ok", "ce", "ce", "ce", "ok"]
+        assert lines[-1].startswith("2 of 5 notebooks ran")
+        assert "KeyError" in (tmp_path / "out" / "01_wrong.html").read_text(encoding="utf-8")
+
+    def test_a_parameter_that_a_notebook_lacks_is_refused_before_any_notebook_runs(self, folder, tmp_path):
+        write_notebook(folder / "01_more.ipynb", "STEPS = 1")
+        with pytest.raises(ValueError, match=r"00_fine.ipynb has no parameter STEPS; it has BUDGET, SEED"):
+            run_notebooks(folder=folder, out=tmp_path / "out", parameters={"STEPS": 2})
+        assert not (tmp_path / "out").exists()
+
+    def test_a_notebook_without_a_parameters_cell_cannot_take_any(self, folder, tmp_path):
+        nbformat.write(
+            nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("SEED = 0")]), folder / "01_bare.ipynb"
+        )
+        with pytest.raises(ValueError, match=r"01_bare.ipynb has 0 cells tagged 'parameters', wanted one"):
+            run_notebooks(["01"], folder=folder, out=tmp_path / "out", parameters={"SEED": 2})
+
+    @pytest.mark.parametrize(
+        ("argument", "value", "message"),
+        [
+            ("budget", "huge", "budget must be one of smoke, cpu"),
+            ("timeout", 0, "timeout must be a positive"),
+        ],
+    )
+    def test_a_wrong_argument_is_named(self, folder, tmp_path, argument, value, message):
+        with pytest.raises(ValueError, match=message):
+            run_notebooks(folder=folder, out=tmp_path / "out", **{argument: value})
+
+
+class TestRefreshing:
+    def test_a_second_refresh_changes_no_byte(self, tmp_path):
+        path = write_notebook(
+            tmp_path / "00_all.ipynb",
+            PICTURE,
+            "import ipywidgets\nipywidgets.IntSlider()",
+            "for number in range(5):\n    print(number, flush=True)",
+        )
+        notebook = read(path)
+        notebook.metadata["widgets"] = {}
+        notebook.cells[1].metadata["collapsed"] = True
+        nbformat.write(notebook, path)
+
+        assert refresh(path)
+        first = path.read_bytes()
+        assert not refresh(path)
+        assert path.read_bytes() == first
+
+        assert set(read(path).metadata) == {"kernelspec", "language_info"}
+        assert [dict(cell.metadata) for cell in read(path).cells] == [{"tags": ["parameters"]}, {}, {}, {}]
+        assert [cell.execution_count for cell in code_cells(path)] == [1, 2, 3, 4]
+        assert [output.output_type for output in outputs(path)] == [
+            "execute_result",
+            "execute_result",
+            "stream",
+        ]
+
+    def test_text_stays_on_its_side_of_a_picture(self, tmp_path):
+        path = write_notebook(
+            tmp_path / "00_order.ipynb",
+            "from PIL import Image\nprint(1)\ndisplay(Image.new('1', (9, 9)))\nprint(2)",
+        )
+        refresh(path)
+        assert [output.get("text", "picture") for output in outputs(path)] == ["1\n", "picture", "2\n"]
+
+    def test_a_notebook_that_fails_stays_as_it_was(self, tmp_path):
+        path = write_notebook(tmp_path / "00_wrong.ipynb", "print('new output')", "1 / 0")
+        before = path.read_bytes()
+        with pytest.raises(RuntimeError, match=r"(?s)00_wrong.ipynb is as it was.*ZeroDivisionError"):
+            refresh(path)
+        assert path.read_bytes() == before
+        assert list(tmp_path.iterdir()) == [path]
+
+
+class TestTheCommand:
+    def test_values_are_read_as_python_and_else_taken_as_text(self, folder, tmp_path, capsys):
+        out = tmp_path / "out"
+        assert (
+            command(
+                "run", "00", "--folder", folder, "--out", out, "-p", "SEED", "0.5", "-p", "BUDGET", "tiny"
+            )
+            == 0
+        )
+        injected = code_cells(out / "00_fine.ipynb")[1].source
+        assert "SEED = 0.5" in injected
+        assert 'BUDGET = "tiny"' in injected
+        assert "1 of 1 notebooks ran" in capsys.readouterr().out
+
+    def test_a_wrong_name_and_a_failing_notebook_both_end_with_a_message_and_status_1(
+        self, folder, tmp_path, capsys
+    ):
+        write_notebook(folder / "01_wrong.ipynb", "1 / 0")
+        assert command("run", "99", "--folder", folder) == 1
+        assert "no notebook 99" in capsys.readouterr().err
+        assert command("run", "01", "--folder", folder, "--out", tmp_path) == 1
+        assert "ZeroDivisionError" in capsys.readouterr().err
+
+    def test_refresh_says_which_files_changed(self, folder, capsys):
+        assert command("refresh", "--folder", folder) == 0
+        assert capsys.readouterr().out == f"{folder / '00_fine.ipynb'}: changed\n"
+
+
+def test_the_package_imports_without_jupyter_and_a_missing_library_is_named(folder, tmp_path, monkeypatch):
+    for library in ("papermill", "nbclient"):
+        monkeypatch.setitem(sys.modules, library, None)  # as if it were not installed
+    with pytest.raises(ImportError, match=r"papermill: pip install pyramidcolor\[notebooks\]"):
+        run_notebooks(folder=folder, out=tmp_path / "out")
+    with pytest.raises(ImportError, match=r"nbclient: pip install pyramidcolor\[notebooks\]"):
+        refresh(folder / "00_fine.ipynb")
+    loaded = (
+        "import sys, pyramidcolor.notebooks; print({'nbformat', 'nbclient', 'nbconvert'} & set(sys.modules))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", loaded], text=True) == "set()\n"
+
+
+def test_nbval_refuses_what_it_would_pass_by_itself(tmp_path):
+    bar = 'from PIL import Image\npicture = Image.new("RGB", (80, 80), "white")\npicture.paste({}, (0, 0, 20, {}))\npicture'
+    kept = bar.format("(200, 0, 0)", 40)
+    path = write_notebook(tmp_path / "00_cells.ipynb", *([kept] * 6))
+    refresh(path)
+    notebook = read(path)
+    _, _, paler, longer, missing, ignored, never_run = notebook.cells
+    paler.source = bar.format("(206, 0, 0)", 40)
+    longer.source = bar.format("(200, 0, 0)", 48)
+    missing.outputs = [
+        nbformat.v4.new_output("execute_result", {"text/plain": missing.outputs[0].data["text/plain"]})
+    ]
+    ignored.source = bar.format("(0, 200, 0)", 80)
+    ignored.metadata["tags"] = ["nbval-ignore-output"]
+    never_run.update(execution_count=None, outputs=[])
+    nbformat.write(notebook, path)
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    words = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", path.name]
+    result = subprocess.run(words, cwd=tmp_path, text=True, capture_output=True, check=False)
+    failed = re.findall(r"::Cell (\d) FAILED", result.stdout)
+    assert failed == ["3", "4", "6"], result.stdout + result.stderr
+    assert "3 failed, 4 passed" in result.stdout
+    for reason in ("has changed on", "pictures of sizes", "stored without having been run"):
+        assert reason in result.stdout
