@@ -144,7 +144,16 @@ def colorizer_metadata(colorizer: Colorizer) -> dict[str, str]:
 
 
 def load_weights(model: torch.nn.Module, tensors: dict[str, torch.Tensor], path: str | os.PathLike) -> None:
-    """Put tensors into a network; ValueError, naming the file and a tensor, unless names and shapes fit exactly."""
+    """Put tensors into a network, if their names and shapes fit exactly.
+
+    Args:
+        model: changed in place.
+        tensors: by the names in the model's `state_dict`.
+        path: the file that they come from, for the error.
+
+    Raises:
+        ValueError: naming the file and the first tensor that does not fit.
+    """
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     for name in sorted(wanted.keys() | found.keys()):
@@ -166,7 +175,7 @@ def save_tensors(tensors: dict[str, torch.Tensor], path: str | os.PathLike, meta
 
 
 def load_tensors(path: str | os.PathLike) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """The tensors and the metadata of a safetensors file of this package. Errors as `load_checkpoint`."""
+    """The named tensors and the metadata of a safetensors file of this package. Errors as `load_checkpoint`."""
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"the weights file {path} does not exist")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import warnings
 from pathlib import Path
 from typing import BinaryIO
@@ -30,6 +31,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 """The file types that `write_image` can write."""
 
 _SUFFIXES_WITHOUT_ALPHA = frozenset({".jpg", ".jpeg", ".bmp"})
+_OPENING = threading.Lock()
 _ONE_PICTURE_FORMATS = {"MPO"}  # a phone's JPEG with a preview or a depth map behind the photo
 
 
@@ -50,29 +52,28 @@ def read_image(source: str | os.PathLike | BinaryIO) -> Image.Image:
         raise IsADirectoryError(f"{name} is a folder, not a picture")
     if is_path and not Path(source).exists():
         raise FileNotFoundError(f"{name} does not exist")
-    with warnings.catch_warnings():
-        # Pillow warns from 89 megapixels on. The limit that counts here is ours, and broken EXIF is no reason to stop.
-        warnings.simplefilter("ignore")
-        try:
-            with Image.open(source) as image:
-                _check_size(image, name)
-                if getattr(image, "n_frames", 1) > 1 and image.format not in _ONE_PICTURE_FORMATS:
-                    raise ValueError(
-                        f"{name} holds {image.n_frames} frames; save the one you want on its own"
-                    )
-                image.load()
-                return ImageOps.exif_transpose(image)
-        except Image.DecompressionBombError as error:
-            raise ValueError(f"{name} is too large: {error}") from None
-        except Image.UnidentifiedImageError:
-            empty = is_path and Path(source).stat().st_size == 0
-            kind = "empty" if empty else "not a picture in a format that Pillow reads"
-            raise ValueError(f"{name} is {kind}") from None
-        except PermissionError:
-            raise
-        except (OSError, SyntaxError, EOFError, IndexError, TypeError, OverflowError) as error:
-            # Pillow's decoders raise all of these on damaged files.
-            raise ValueError(f"{name} is damaged or cut off: {error}") from error
+    try:
+        # Pillow warns from 89 megapixels on; the limit that counts is ours. Warnings are one for all threads.
+        with _OPENING, warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(source)
+        with opened as image:
+            _check_size(image, name)
+            if getattr(image, "n_frames", 1) > 1 and image.format not in _ONE_PICTURE_FORMATS:
+                raise ValueError(f"{name} holds {image.n_frames} frames; save the one you want on its own")
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{name} is too large: {error}") from None
+    except Image.UnidentifiedImageError:
+        empty = is_path and Path(source).stat().st_size == 0
+        kind = "empty" if empty else "not a picture in a format that Pillow reads"
+        raise ValueError(f"{name} is {kind}") from None
+    except PermissionError:
+        raise
+    except (OSError, SyntaxError, EOFError, IndexError, TypeError, OverflowError) as error:
+        # Pillow's decoders raise all of these on damaged files.
+        raise ValueError(f"{name} is damaged or cut off: {error}") from error
 
 
 def write_image(image: Image.Image, path: str | os.PathLike, **options) -> None:
@@ -115,7 +116,7 @@ def find_pictures(folder: str | os.PathLike) -> tuple[list[Path], list[Path]]:
         raise FileNotFoundError(f"the folder {folder} does not exist")
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file; name a folder of pictures")
-    readable = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN}
+    readable = readable_suffixes()
     visible = (
         path
         for path in folder.rglob("*")
@@ -124,6 +125,11 @@ def find_pictures(folder: str | os.PathLike) -> tuple[list[Path], list[Path]]:
     files = sorted(path for path in visible if path.is_file())
     pictures = [path for path in files if path.suffix.lower() in readable]
     return pictures, [path for path in files if path.suffix.lower() not in readable]
+
+
+def readable_suffixes() -> set[str]:
+    """The suffixes of files that Pillow can read, in lower case, with their dot."""
+    return {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN}
 
 
 def check_suffix(path: Path) -> str:
@@ -217,7 +223,8 @@ def unit_range(pixels: np.ndarray) -> np.ndarray:
 
 def to_tensor(pixels: np.ndarray) -> Tensor:
     """Pixels `(H, W, C)` of uint8, uint16 or float in [0, 1], as a float32 tensor `(C, H, W)` in [0, 1]."""
-    return torch.from_numpy(unit_range(pixels)).movedim(-1, 0).contiguous()
+    # Transposed by numpy: torch would wake all its threads for it, a hundred times slower where others compute too.
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(unit_range(pixels), -1, 0)))
 
 
 def to_image(image: Tensor) -> Image.Image:
@@ -240,7 +247,12 @@ def to_png(image: Tensor) -> bytes:
 
 
 def check_unit_range(values: np.ndarray | Tensor, name: str) -> None:
-    """Raise ValueError, naming `name`, unless every value is a number in [0, 1]."""
+    """Raise ValueError, naming `name`, unless every value is a number in [0, 1].
+
+    Args:
+        values: any shape.
+        name: what the error calls them.
+    """
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= 1):  # written so that NaN fails
         raise ValueError(f"{name} must lie in [0, 1] and be free of NaN; they reach from {low:g} to {high:g}")
@@ -307,7 +319,15 @@ def enlarge_chroma(chroma: Tensor, size: tuple[int, int], hue_channel: int | Non
 
 
 def hue_of_point(cosine: Tensor, sine: Tensor) -> Tensor:
-    """The hue in half-turns, [-1, 1], of points in the plane; red for the center, where the gradient is 0 too."""
+    """The hue in half-turns, [-1, 1], of points in the plane; red for the center, where the gradient is 0 too.
+
+    Args:
+        cosine: any shape.
+        sine: same shape.
+
+    Returns:
+        Same shape. The points' distance from the center does not matter.
+    """
     central = cosine.square() + sine.square() < 1e-12  # there atan2 has a gradient of 0 / 0
     return torch.atan2(torch.where(central, 0, sine), torch.where(central, 1, cosine)) / torch.pi
 

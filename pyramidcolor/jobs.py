@@ -80,10 +80,8 @@ def train_on_photos(
         held_out = _open(validation_paths, "validation", config, out, check, progress, report)
     else:
         photos, held_out = split_photos(photos, 0.1, config.seed)
-    if len(held_out) > validation_photos:
-        step = len(held_out) / validation_photos
-        held_out = PhotoSubset(held_out, [int(place * step) for place in range(validation_photos)])
     photos, held_out = CachedPhotos(photos, memory), CachedPhotos(held_out, memory)
+    held_out = _spread(held_out, validation_photos)
     detail = None if detail is None else CachedPhotos(detail, memory)
     beginning = None if start is None else load_checkpoint(start)
     run = Run(config, out, start=beginning, about=about, progress=progress)
@@ -137,8 +135,7 @@ def evaluate_weights(
         name: one if isinstance(one, Colorizer) else load_checkpoint(one) for name, one in networks.items()
     }
     photos = open_photos(*paths)
-    if limit is not None and limit < len(photos):
-        photos = PhotoSubset(photos, [int(place * len(photos) / limit) for place in range(limit)])
+    photos = photos if limit is None else _spread(photos, limit)
     tint = best_tint(photos)
     rows = {"gray": _gray, f"tint of {tint.hue * 360:.0f}°": tint} | networks
     report(f"{len(photos)} photos at {size} x {size}")
@@ -170,6 +167,13 @@ _COLUMNS = {
 
 def _line(name: str, cells: Iterable[str]) -> str:
     return f"{name:<16}" + "".join(f"{cell:>12}" for cell in cells)
+
+
+def _spread(photos: Photos, most: int) -> Photos:
+    """At most so many of the photos, evenly spread over the set."""
+    if len(photos) <= most:
+        return photos
+    return PhotoSubset(photos, (place * len(photos) // most for place in range(most)))
 
 
 def _gray(rgb: Tensor) -> Tensor:

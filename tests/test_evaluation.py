@@ -1,0 +1,61 @@
+"""The figures of a network beside the rows that it must beat."""
+
+import colorsys
+
+import pytest
+import torch
+
+from pyramidcolor.checkpoints import build_colorizer
+from pyramidcolor.evaluation import Tint, best_tint, evaluate
+from pyramidcolor.images import sample_photo
+from pyramidcolor.inference import colorize
+from pyramidcolor.metrics import hue_error_degrees, mean_saturation
+
+PHOTOS = [sample_photo(name)[:, ::4, ::4] for name in ("astronaut", "coffee", "chelsea")]
+
+
+def test_no_other_tint_has_a_smaller_hue_error():
+    tint = best_tint(PHOTOS, 64)
+    errors = {
+        degrees: evaluate(Tint(degrees / 360, 0.3), PHOTOS, size=64, measures=["hue_error_degrees"])[
+            "hue_error_degrees"
+        ]
+        for degrees in range(0, 360, 10)
+    }
+    best = evaluate(tint, PHOTOS, size=64, measures=["hue_error_degrees"])["hue_error_degrees"]
+    assert best <= min(errors.values()) + 0.3  # bins of one degree
+    assert tint.saturation == pytest.approx(sum(mean_saturation(photo) for photo in PHOTOS) / 3, abs=0.05)
+
+
+def test_a_tint_is_what_it_says_at_every_pixel():
+    tinted = Tint(0.1, 0.4)(PHOTOS[0])
+    hue, saturation, value = colorsys.rgb_to_hsv(*tinted[:, 50, 60].tolist())
+    assert (hue, saturation, value) == pytest.approx((0.1, 0.4, PHOTOS[0][:, 50, 60].max().item()), abs=1e-5)
+
+
+def test_the_true_colors_score_perfectly():
+    figures = evaluate(lambda photo: photo, PHOTOS, size=64)
+    assert figures["saturation_ratio"] == figures["colorfulness_ratio"] == 1
+    assert figures["hue_error_degrees"] == figures["delta_e"] == 0
+
+
+def test_a_network_is_scored_on_what_colorize_makes_of_the_photos():
+    colorizer = build_colorizer("hsv", {"widths": (4,) * 11}, {"low_width": 4, "middle_width": 4})
+    colorizer.model.eval()
+    square = PHOTOS[0]
+    figures = evaluate(colorizer, [square], size=128, working_size=64, measures=["hue_error_degrees"])
+    wanted = hue_error_degrees(colorize(square, colorizer, working_size=64), square)
+    assert square.shape == (3, 128, 128)
+    assert figures["hue_error_degrees"] == pytest.approx(wanted)
+
+
+def test_no_photos_is_an_error():
+    with pytest.raises(ValueError, match="no photos"):
+        evaluate(lambda photo: photo, [], size=64)
+
+
+def test_a_photo_of_one_color_gives_its_own_tint():
+    photo = torch.tensor([0.2, 0.4, 0.8]).reshape(3, 1, 1).expand(3, 16, 16)
+    tint = best_tint([photo], 16)
+    assert tint.hue * 360 == pytest.approx(220, abs=1.01)
+    assert tint.saturation == pytest.approx(0.75)

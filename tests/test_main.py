@@ -1,0 +1,186 @@
+"""The command line, as a person calls it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pyramidcolor.__main__ import main
+from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, save_checkpoint
+from pyramidcolor.images import sample_photo, to_image
+
+TINY = [
+    "--budget",
+    "smoke",
+    "--size",
+    "32",
+    "--batch-size",
+    "4",
+    "--epoch-photos",
+    "4",
+    "--precision",
+    "fp32",
+]
+
+
+@pytest.fixture
+def weights(tmp_path):
+    colorizer = build_colorizer("hsv", {"widths": (4,) * 11}, {"low_width": 4, "middle_width": 4})
+    save_checkpoint(colorizer, tmp_path / "weights.safetensors")
+    return str(tmp_path / "weights.safetensors")
+
+
+@pytest.fixture
+def album(tmp_path):
+    (tmp_path / "album").mkdir()
+    for name in ("astronaut", "coffee", "chelsea", "rocket"):
+        for number in range(5):
+            photo = sample_photo(name)[:, 20 * number :: 4, 20 * number :: 4]
+            to_image(photo).save(tmp_path / "album" / f"{name}-{number}.png")
+    return tmp_path / "album"
+
+
+def test_one_photo_is_colorized_to_the_file_that_was_named(tmp_path, weights, capsys):
+    gray = np.add.outer(np.arange(40), np.arange(60)).astype(np.uint8)
+    Image.fromarray(gray).save(tmp_path / "gray.jpg")
+    assert (
+        main(
+            ["colorize", str(tmp_path / "gray.jpg"), "--weights", weights, "-o", str(tmp_path / "color.png")]
+        )
+        == 0
+    )
+    with Image.open(tmp_path / "color.png") as colored, Image.open(tmp_path / "gray.jpg") as source:
+        np.testing.assert_array_equal(np.asarray(colored).max(-1), np.asarray(source))
+    assert capsys.readouterr().out == f"1 colorized: {tmp_path / 'color.png'}\n"
+
+
+def test_a_bad_file_is_reported_with_its_reason_and_the_status_tells(album, tmp_path, weights, capsys):
+    (album / "bad.jpg").write_text("no photo")
+    assert main(["colorize", str(album), "--weights", weights, "-o", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr()
+    assert "20 colorized" in said.out
+    assert "bad.jpg is not a picture" in said.err
+    assert len(list((tmp_path / "out").iterdir())) == 20
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["colorize", "nowhere.jpg", "--weights", "{weights}"], "nowhere.jpg does not exist"),
+        (
+            ["colorize", "nowhere.jpg", "--weights", "nowhere.safetensors"],
+            "the weights file nowhere.safetensors",
+        ),
+        (["train", "nowhere", "-o", "{folder}/my.safetensors"], "nowhere"),
+        (["train", "stage-two", "{album}", "-o", "{folder}/my.safetensors"], "give its weights with --start"),
+        (["train", "{album}", "-o", "{folder}/my.pt"], "must end in .safetensors"),
+        (["train", "{album}", "-o", "{folder}/my.safetensors", "--recipe", "magic"], "recipe must be one of"),
+        (["evaluate", "nowhere", "--weights", "{weights}"], "nowhere"),
+        (["data", "check", "nowhere"], "nowhere"),
+    ],
+)
+def test_a_mistake_ends_with_one_line_that_names_it(album, tmp_path, weights, words, reason, capsys):
+    words = [word.format(weights=weights, folder=tmp_path, album=album) for word in words]
+    if words[0] == "colorize":
+        words += ["-o", str(tmp_path / "out")]
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert reason in said
+    assert said.count("\n") == 1
+    assert "Traceback" not in said
+
+
+def test_training_goes_from_photos_to_weights_and_colors(album, tmp_path, capsys):
+    out = tmp_path / "my.safetensors"
+    assert main(["train", str(album), "-o", str(out), *TINY]) == 0
+    said = capsys.readouterr().out
+    for phase in ("stage-one", "stage-two", "fine-tune"):
+        assert f"{phase} epoch 1: loss" in said
+    assert sorted(path.name for path in (tmp_path / "my-run").iterdir()) == [
+        "broken-training.json",
+        "epoch-001.png",
+        "epoch-002.png",
+        "epoch-003.png",
+        "history.jsonl",
+        "history.png",
+        "state.safetensors",
+    ]
+    assert (
+        main(["colorize", str(album / "coffee-0.png"), "--weights", str(out), "-o", str(tmp_path / "c.png")])
+        == 0
+    )
+
+
+def test_stages_can_be_trained_one_by_one(album, tmp_path):
+    one, two = str(tmp_path / "one.safetensors"), str(tmp_path / "two.safetensors")
+    assert main(["train", "stage-one", str(album), "-o", one, *TINY]) == 0
+    assert main(["train", "stage-two", str(album), "--start", one, "-o", two, *TINY]) == 0
+    assert load_checkpoint(two).color_space.name == "hsv-point"
+
+
+def test_without_photos_scenes_are_drawn(tmp_path, capsys):
+    assert (
+        main(
+            ["train", "stage-one", "-o", str(tmp_path / "my.safetensors"), *TINY, "--validation-photos", "4"]
+        )
+        == 0
+    )
+    assert "training on 4,000 photos, validating on 4" in capsys.readouterr().out
+
+
+def test_broken_photos_are_named_and_left_out(album, tmp_path, capsys):
+    (album / "bad.jpg").write_text("no photo")
+    assert main(["train", "stage-one", str(album), "-o", str(tmp_path / "my.safetensors"), *TINY]) == 0
+    said = capsys.readouterr().out
+    assert "left out: bad.jpg: " in said
+    assert "training on 18 photos, validating on 2" in said
+
+
+def test_the_table_has_gray_a_tint_and_the_networks(album, tmp_path, weights, capsys):
+    words = [
+        "evaluate",
+        str(album),
+        "--weights",
+        weights,
+        "--size",
+        "64",
+        "--limit",
+        "3",
+        "--json",
+        str(tmp_path / "f.json"),
+    ]
+    assert main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "3 photos at 64 x 64"
+    assert [line.split()[0] for line in lines[2:]] == ["gray", "tint", "weights"]
+    figures = json.loads((tmp_path / "f.json").read_text())["figures"]
+    assert figures["gray"]["saturation_ratio"] == 0
+    assert figures["weights"]["balanced_hue_error_degrees"] > 0
+
+
+def test_a_set_of_photos_is_described_and_its_faults_set_the_status(album, capsys):
+    assert main(["data", "check", str(album)]) == 0
+    assert "20" in capsys.readouterr().out
+    (album / "bad.jpg").write_text("no photo")
+    assert main(["data", "check", str(album)]) == 1
+    assert "bad.jpg" in capsys.readouterr().out
+
+
+def test_help_is_there_for_every_command():
+    for words in ([], ["colorize"], ["train"], ["evaluate"], ["data", "check"], ["notebooks", "run"]):
+        with pytest.raises(SystemExit) as stop:
+            main([*words, "--help"])
+        assert stop.value.code == 0
+
+
+def test_the_package_is_imported_without_torch_until_it_is_needed():
+    code = "import sys, pyramidcolor; assert 'torch' not in sys.modules; pyramidcolor.colorize; assert 'torch' in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    code = "import pyramidcolor\ntry:\n    pyramidcolor.nothing\nexcept AttributeError as error:\n    print(error)"
+    said = subprocess.run(
+        [sys.executable, "-c", code], check=True, timeout=120, capture_output=True, text=True
+    )
+    assert said.stdout == "module 'pyramidcolor' has no attribute 'nothing'\n"
