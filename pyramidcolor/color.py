@@ -63,9 +63,8 @@ def rgb_to_hsv(rgb: Tensor) -> Tensor:
     hue = torch.where(colored, sextant / 6, 0)
     saturation = torch.where(colored, delta, 0) / torch.where(value >= smallest, value, 1)
     hue = (hue - hue.floor()).to(rgb.dtype)
-    hue = torch.where(
-        hue < 1, hue, hue - 1
-    )  # a hue one rounding step below a whole turn has become 1, which is 0
+    # A hue one rounding step below a whole turn has become 1, which is 0.
+    hue = torch.where(hue < 1, hue, hue - 1)
     return torch.stack((hue, saturation.to(rgb.dtype), value.to(rgb.dtype)), -3)
 
 
@@ -157,7 +156,7 @@ def rgb_to_yuv(rgb: Tensor) -> Tensor:
         rgb: `(..., 3, H, W)`, float, values in [0, 1].
 
     Returns:
-        Same shape and type. Y in [0, 1], U in [-0.436, 0.436], V in [-0.615, 0.615].
+        Same shape and type. Y in [0, 1], U in [-0.4361, 0.4361], V in [-0.615, 0.615].
 
     Raises:
         TypeError: if `rgb` is not a floating-point tensor.
@@ -177,7 +176,7 @@ def yuv_to_rgb(yuv: Tensor) -> Tensor:
     """The RGB image with the given luma and color differences.
 
     Args:
-        yuv: `(..., 3, H, W)`, float; Y in [0, 1], U in [-0.436, 0.436], V in [-0.615, 0.615].
+        yuv: `(..., 3, H, W)`, float; Y in [0, 1], U in [-0.4361, 0.4361], V in [-0.615, 0.615].
 
     Returns:
         Same shape and type. Values are in [0, 1] for colors that RGB can show and outside it for all others.

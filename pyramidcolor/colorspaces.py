@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from .color import hsv_to_rgb, lab_to_rgb, rgb_to_hsv, rgb_to_lab, rgb_to_yuv, yuv_to_rgb
+from .images import hue_of_point, shrink
 
 _LAB_REACH = 110.0  # no sRGB color has an a or b farther than 107.9 from 0
-_U_REACH, _V_REACH = 0.436, 0.615  # of BT.601; pure blue and pure red lie at these ends
+_U_REACH, _V_REACH = 0.4361, 0.615  # a hair above the U of pure blue, 0.43601, and the V of pure red, 0.61498
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,44 @@ def amplify(chroma: Tensor, gain: float, space: ColorSpace) -> Tensor:
     return torch.stack(channels, -3)
 
 
+def hue_of(chroma: Tensor, space: ColorSpace) -> Tensor | None:
+    """The hue in half-turns `(..., 1, H, W)` of chroma `(..., C, H, W)`, or None where the space has none."""
+    if space.point_channels is not None:
+        cosine, sine = space.point_channels
+        return hue_of_point(chroma[..., cosine, :, :], chroma[..., sine, :, :]).unsqueeze(-3)
+    return None if space.hue_channel is None else chroma[..., space.hue_channel, :, :].unsqueeze(-3)
+
+
+def shrink_chroma(chroma: Tensor, factor: int, space: ColorSpace) -> Tensor:
+    """Chroma made `factor` times smaller: hues averaged as points, each as heavy as its saturation; all else as numbers.
+
+    The mean of the numbers -0.95 and 0.95, both nearly cyan, would be red; and a gray pixel's hue should not count.
+
+    Args:
+        chroma: `(B, C, H, W)` in [-1, 1]; H and W are multiples of `factor`.
+        factor: 1 or more.
+        space: what the channels mean.
+
+    Returns:
+        `(B, C, H / factor, W / factor)`; a hue as a point lies on the unit circle again.
+    """
+    hue = hue_of(chroma, space)
+    smaller = shrink(chroma, factor)
+    if hue is None or factor == 1:
+        return smaller
+    # A trace of weight for gray pixels keeps the hue of an all-gray square defined.
+    weight = (chroma[:, space.saturation_channel].unsqueeze(1) + 1) / 2 + 1e-4
+    angle = hue * torch.pi
+    mean_hue = hue_of_point(shrink(angle.cos() * weight, factor), shrink(angle.sin() * weight, factor))
+    channels = list(smaller.split(1, 1))
+    if space.point_channels is None:
+        channels[space.hue_channel] = mean_hue
+    else:
+        cosine, sine = space.point_channels
+        channels[cosine], channels[sine] = (mean_hue * torch.pi).cos(), (mean_hue * torch.pi).sin()
+    return torch.cat(channels, 1)
+
+
 def _value_gray(rgb: Tensor) -> Tensor:
     return 2 * rgb.amax(-3, keepdim=True) - 1
 
@@ -136,7 +175,7 @@ def _encode_hsv_point(rgb: Tensor) -> tuple[Tensor, Tensor]:
 
 def _decode_hsv_point(gray: Tensor, chroma: Tensor) -> Tensor:
     cosine, sine, saturation = chroma.split(1, -3)
-    return _decode_hsv(gray, torch.cat((torch.atan2(sine, cosine) / torch.pi, saturation), -3))
+    return _decode_hsv(gray, torch.cat((hue_of_point(cosine, sine), saturation), -3))
 
 
 def _encode_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
@@ -168,7 +207,7 @@ LAB = ColorSpace("lab", 2, None, None, None, _lightness_gray, _encode_lab, _deco
 """Gray is L; chroma is a and b, divided by 110."""
 
 YUV = ColorSpace("yuv", 2, None, None, None, luminance_gray, _encode_yuv, _decode_yuv)
-"""Gray is Y; chroma is U and V, divided by the largest that they can be."""
+"""Gray is Y; chroma is U and V, divided by 0.4361 and 0.615, just above the largest that they can be."""
 
 COLOR_SPACES = {space.name: space for space in (HSV, HSV_POINT, LAB, YUV)}
 """Every color space by its name."""

@@ -45,7 +45,7 @@ def hue_loss(predicted: Tensor, target: Tensor, weight: Tensor | None = None) ->
         Scalar, in [0, 1] without weights; 1 means every pixel has the opposite hue.
 
     Raises:
-        ValueError: if the shapes differ.
+        ValueError: if the shapes differ, or the weight's does not broadcast to theirs.
 
     Example:
         >>> hue_loss(torch.tensor([-0.9]), torch.tensor([0.9]))
@@ -79,15 +79,14 @@ def chroma_loss(
         Scalar of at least 0.
 
     Raises:
-        ValueError: if the shapes differ, `hue_channel` is out of range or `hue_factor` is negative.
+        ValueError: if the shapes do not fit, `hue_channel` is out of range or `hue_factor` is negative.
 
     Example:
         >>> target = torch.tensor([0.9, 0.5]).reshape(1, 2, 1, 1)
         >>> chroma_loss(torch.tensor([-0.9, 0.4]).reshape(1, 2, 1, 1), target, hue_factor=2.0)
         tensor(0.5000)
     """
-    _same_shape(predicted, target)
-    _check_hue_factor(hue_factor)
+    _check_chroma(predicted, target, hue_factor)
     error = (predicted - target).abs()
     channels = predicted.shape[-3]
     if hue_channel is None:
@@ -126,15 +125,14 @@ def hue_point_loss(
         Scalar of at least 0. The hue's part is the mean of both coordinates, so it lies in [0, 2] for points in the square.
 
     Raises:
-        ValueError: if the shapes differ, the indices are not two different channels, or `hue_factor` is negative.
+        ValueError: if the shapes do not fit, the indices are not two different channels, or `hue_factor` is negative.
 
     Example:
         >>> target = torch.tensor([1.0, 0.0, 0.5]).reshape(1, 3, 1, 1)
         >>> hue_point_loss(torch.tensor([0.0, 0.0, 0.4]).reshape(1, 3, 1, 1), target)
         tensor(0.6000)
     """
-    _same_shape(predicted, target)
-    _check_hue_factor(hue_factor)
+    _check_chroma(predicted, target, hue_factor)
     channels = predicted.shape[-3]
     if len(set(point_channels)) != 2 or not all(0 <= channel < channels for channel in point_channels):
         raise ValueError(f"point_channels must be two of 0 to {channels - 1}, got {point_channels}")
@@ -166,7 +164,8 @@ def _weighted_mean(error: Tensor, weight: Tensor | None) -> Tensor:
     if weight is None:
         return error.mean()
     # A weight with more channels or a larger picture would enlarge the error in silence.
-    if torch.broadcast_shapes(weight.shape, error.shape) != error.shape:
+    sides = zip(reversed(weight.shape), reversed(error.shape), strict=False)
+    if weight.ndim > error.ndim or not all(weights in (1, errors) for weights, errors in sides):
         raise ValueError(
             f"the hue weight of shape {tuple(weight.shape)} does not fit errors of {tuple(error.shape)}"
         )
@@ -180,6 +179,9 @@ def _same_shape(predicted: Tensor, target: Tensor) -> None:
         )
 
 
-def _check_hue_factor(hue_factor: float) -> None:
+def _check_chroma(predicted: Tensor, target: Tensor, hue_factor: float) -> None:
+    _same_shape(predicted, target)
+    if predicted.ndim < 3:
+        raise ValueError(f"predicted must have the shape (B, C, H, W), got {tuple(predicted.shape)}")
     if not hue_factor >= 0:
         raise ValueError(f"hue_factor (lambda) must be at least 0, got {hue_factor}")

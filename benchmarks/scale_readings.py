@@ -1,0 +1,107 @@
+"""Does the paper's "1/16" mean the side or the area? Both readings, trained alike, over seeds.
+
+    python benchmarks/scale_readings.py [PHOTOS ...] [--validation PHOTOS ...] [--seeds 3] [--out benchmarks/results/NAME.json]
+
+Without photos it draws scenes. Networks are narrow and pictures small, so that a run takes a minute on one core; what it
+shows is which reading does better at that size, not how good either can become. Seconds are of one run on one machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+
+import torch
+
+from pyramidcolor.datasets import open_photos
+from pyramidcolor.evaluation import evaluate
+from pyramidcolor.files import written_whole
+from pyramidcolor.photos import CachedPhotos
+from pyramidcolor.scenes import SyntheticScenes
+from pyramidcolor.splits import split_photos
+from pyramidcolor.training import TrainingConfig, train
+
+SIZE = 64
+MEASURES = [
+    "hue_error_degrees",
+    "balanced_hue_error_degrees",
+    "saturation_ratio",
+    "colorfulness_ratio",
+    "chroma_error",
+]
+
+
+def config_for(reading: str, space: str, seed: int) -> TrainingConfig:
+    """The same widths, steps and photos for both; only the scales differ."""
+    low = {"scales": reading, "norm": True, "widths": (32, *(48,) * 10), "input_factor": 4}
+    return TrainingConfig(
+        color_space=space,
+        low_scale_net=low,
+        pyramid_net={"scales": reading, "norm": True, "low_width": 32, "middle_width": 32, "depth": 2},
+        epochs=(8, 4, 2),
+        epoch_photos=1600,
+        size=SIZE,
+        weigh_by_saturation=True,
+        hue_factor=3.0,
+        seed=seed,
+    )
+
+
+def main() -> None:
+    """Train, measure, print a table and write the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("photos", nargs="*")
+    parser.add_argument("--validation", nargs="+", default=[])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--spaces", nargs="+", default=["hsv", "hsv-point"])
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/scale_readings.json"))
+    args = parser.parse_args()
+    if args.photos and args.validation:
+        photos, held_out = open_photos(*args.photos), open_photos(*args.validation)
+    elif args.photos:
+        photos, held_out = split_photos(open_photos(*args.photos), 0.1)
+    else:
+        photos, held_out = SyntheticScenes(4000, SIZE), SyntheticScenes(200, SIZE, seed=1)
+    photos, held_out = CachedPhotos(photos, "2 GiB"), CachedPhotos(held_out, "1 GiB")
+    source = repr(open_photos(*args.photos)) if args.photos else "drawn scenes"
+    rows = []
+    for space in args.spaces:
+        for reading in ("side", "area"):
+            for seed in range(args.seeds):
+                started = time.perf_counter()
+                *_, (_, colorizer) = train(photos, held_out, config_for(reading, space, seed))
+                figures = evaluate(colorizer, held_out, size=SIZE, working_size=SIZE, measures=MEASURES)
+                rows.append(
+                    {
+                        "space": space,
+                        "reading": reading,
+                        "seed": seed,
+                        "seconds": time.perf_counter() - started,
+                    }
+                )
+                rows[-1] |= {name: figures[name] for name in MEASURES}
+                print(rows[-1], flush=True)
+    print(
+        f"\n{len(held_out)} pictures of {source} at {SIZE} x {SIZE}, {args.seeds} seeds: mean (lowest to highest)"
+    )
+    for space in args.spaces:
+        for reading in ("side", "area"):
+            chosen = [row for row in rows if (row["space"], row["reading"]) == (space, reading)]
+            spans = {name: [row[name] for row in chosen] for name in ("seconds", *MEASURES)}
+            cells = (
+                f"{name} {statistics.mean(v):.2f} ({min(v):.2f} to {max(v):.2f})" for name, v in spans.items()
+            )
+            print(f"{space}, 1/16 of the {reading}: " + ", ".join(cells))
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(args.out) as part:
+        setting = {"photos": source, "validation": len(held_out), "size": SIZE, "torch": torch.__version__}
+        part.write_text(json.dumps(setting | {"rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

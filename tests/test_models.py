@@ -1,0 +1,341 @@
+"""The two stages: what they are built of, what each output sees, what they refuse."""
+
+import copy
+
+import pytest
+import torch
+from inputs import DEVICES
+from torch import nn
+from torch.nn.functional import avg_pool2d
+
+from pyramidcolor.models import LowScaleNet, PyramidNet, TwoStageColorizer, initialize_he, scale_factors
+
+THIN = (6,) * 11  # enough for questions of place and shape
+LOW_FACTORS = {"side": 16, "area": 4}
+MIDDLE_FACTORS = {"side": 4, "area": 2}
+VARIANTS = [
+    pytest.param({}, {}, id="default"),
+    pytest.param({"scales": "area"}, {"scales": "area"}, id="area"),
+    pytest.param({"norm": True}, {"norm": True}, id="norm"),
+    pytest.param({"chroma_channels": 3}, {"chroma_channels": 3, "hue_channel": None}, id="point"),
+    pytest.param({"input_factor": 16, "dilations": (1,) * 4 + (2,) * 8}, {}, id="dilated"),
+    pytest.param({}, {"middle_gray": False, "full_gray": False}, id="letter of the paper"),
+]
+
+
+def built(kind, seed=0, **options):
+    torch.manual_seed(seed)
+    return kind(**options)
+
+
+def two_stages(low_options, pyramid_options, seed=0):
+    return TwoStageColorizer(
+        built(LowScaleNet, seed, **low_options), built(PyramidNet, seed + 1, **pyramid_options)
+    )
+
+
+def uniform(*shape, seed=0):
+    return 2 * torch.rand(shape, generator=torch.Generator().manual_seed(seed)) - 1
+
+
+def layers_of(net, kind):
+    return [layer for layer in net.modules() if isinstance(layer, kind)]
+
+
+def seen_by(part, net, *inputs):
+    """What a part of a network receives while the network runs."""
+    received = []
+    hook = part.register_forward_pre_hook(lambda _, arguments: received.append(arguments[0]))
+    with torch.no_grad():
+        net(*inputs)
+    hook.remove()
+    (tensor,) = received
+    return tensor
+
+
+# Sizes
+
+
+@pytest.mark.parametrize("scales", ["side", "area"])
+@pytest.mark.parametrize("size", [(64, 64), (16, 112), (80, 48)])
+def test_stage_one_answers_at_the_low_scale_and_stage_two_at_full_size(scales, size):
+    gray = uniform(2, 1, *size)
+    model = two_stages({"scales": scales, "widths": THIN}, {"scales": scales})
+    low_chroma, chroma = model.both_scales(gray)
+    assert model.low_factor == LOW_FACTORS[scales]
+    assert low_chroma.shape == (2, 2, size[0] // LOW_FACTORS[scales], size[1] // LOW_FACTORS[scales])
+    assert chroma.shape == (2, 2, *size)
+    assert scale_factors(scales) == (LOW_FACTORS[scales], MIDDLE_FACTORS[scales])
+
+
+@pytest.mark.parametrize(
+    ("scales", "input_factor"),
+    [("side", 1), ("side", 2), ("side", 4), ("side", 16), ("area", 1), ("area", 4)],
+)
+def test_the_low_scale_is_reached_from_whatever_size_the_first_convolution_sees(scales, input_factor):
+    net = built(LowScaleNet, scales=scales, widths=THIN, input_factor=input_factor)
+    gray = uniform(1, 1, 48, 80)
+    assert seen_by(net.layers, net, gray).equal(avg_pool2d(gray, input_factor))
+    assert net(gray).shape[-2:] == (48 // LOW_FACTORS[scales], 80 // LOW_FACTORS[scales])
+    # What training does: a picture that is already shrunk gives the same chroma.
+    assert net(avg_pool2d(gray, input_factor), shrunk=True).equal(net(gray))
+
+
+def test_the_widths_are_the_channels_after_each_convolution():
+    widths = tuple(range(3, 14))
+    net = LowScaleNet(chroma_channels=5, widths=widths)
+    assert [layer.out_channels for layer in layers_of(net, nn.Conv2d)] == [*widths, 5]
+    assert net(torch.zeros(1, 1, 32, 32)).shape == (1, 5, 2, 2)
+
+
+# All variants
+
+
+@pytest.mark.parametrize(("low_options", "pyramid_options"), VARIANTS)
+@pytest.mark.parametrize("device", DEVICES)
+def test_every_parameter_gets_a_gradient_and_every_output_is_a_number(low_options, pyramid_options, device):
+    model = two_stages(low_options, pyramid_options).to(device).train()
+    chroma = model(uniform(4, 1, 64, 96).to(device))
+    assert chroma.abs().max() <= 1  # fails for NaN too
+    chroma.square().mean().backward()
+    without = [
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.grad is None or not parameter.grad.any() or not parameter.grad.isfinite().all()
+    ]
+    assert without == []
+
+
+@pytest.mark.parametrize(("low_options", "pyramid_options"), VARIANTS)
+def test_a_picture_gets_the_same_chroma_alone_and_in_a_batch(low_options, pyramid_options):
+    model = two_stages(low_options, pyramid_options)
+    batch = uniform(3, 1, 32, 64)
+    model.train()(uniform(8, 1, 32, 64, seed=1))  # lets batch norm take up statistics
+    with torch.no_grad():
+        together = model.eval()(batch)
+        alone = torch.cat([model(picture) for picture in batch.split(1)])
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("low_options", "pyramid_options"), VARIANTS)
+def test_the_layout_in_memory_does_not_matter(low_options, pyramid_options):
+    model, gray = two_stages(low_options, pyramid_options).eval(), uniform(2, 1, 32, 64)
+    with torch.no_grad():
+        expected = model(gray)
+        model.to(memory_format=torch.channels_last)
+        result = model(gray.to(memory_format=torch.channels_last))
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_bf16_stays_near_full_precision(device):
+    model, gray = two_stages({}, {}).eval().to(device), uniform(2, 1, 64, 64).to(device)
+    with torch.no_grad():
+        exact = model(gray)
+        with torch.autocast(device, torch.bfloat16):
+            rough = model(gray)
+    assert (rough.float() - exact).abs().mean() < 0.03
+
+
+def test_the_two_joined_do_what_one_after_the_other_does():
+    model, gray = two_stages({}, {}).eval(), uniform(2, 1, 32, 64)
+    with torch.no_grad():
+        low_chroma = model.low_scale_net(gray)
+        chroma = model.pyramid_net(low_chroma, gray)
+        low_of_both, full_of_both = model.both_scales(gray)
+        assert model(gray).equal(chroma)
+    assert low_of_both.equal(low_chroma)
+    assert full_of_both.equal(chroma)
+
+
+# He initialization
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [(LowScaleNet, {}), (PyramidNet, {}), (PyramidNet, {"scales": "area", "norm": True})]
+)
+def test_weights_have_he_standard_deviation_and_biases_are_0(kind, options):
+    net = built(kind, **options)
+    for parameter in net.parameters():
+        nn.init.constant_(parameter, 7)  # which nothing may keep
+    initialize_he(net)
+    for layer in layers_of(net, nn.Conv2d | nn.ConvTranspose2d):
+        expected = (2 / inputs_of_one_output(layer)) ** 0.5
+        # The standard deviation of n normal numbers is itself uncertain by 1 / sqrt(2 n); here five times that.
+        tolerance = 5 / (2 * layer.weight.numel()) ** 0.5
+        assert layer.weight.std().item() == pytest.approx(expected, rel=tolerance)
+        assert abs(layer.weight.mean()) < 5 * expected / layer.weight.numel() ** 0.5
+        assert layer.bias is None or not layer.bias.any()
+
+
+def inputs_of_one_output(layer):
+    """Counted, not computed: with weights of 1, a picture of ones sums to it, away from the border."""
+    counter = copy.deepcopy(layer)
+    nn.init.ones_(counter.weight)
+    counter.bias = None
+    with torch.no_grad():
+        return counter(torch.ones(1, layer.in_channels, 16, 16))[0, 0, 4, 4].item()
+
+
+def test_the_strength_of_activations_is_kept_through_twelve_convolutions():
+    gray = uniform(1, 1, 160, 160)
+    first, last = [], []
+    for seed in range(4):
+        net = built(LowScaleNet, seed, scales="area", widths=(64,) * 11)
+        convolutions = layers_of(net, nn.Conv2d)
+        inputs = [seen_by(layer, net, gray) for layer in (convolutions[1], convolutions[11])]
+        # Away from the border, where zeros are padded.
+        squares = [tensor[..., 13:-13, 13:-13].square().mean().item() for tensor in inputs]
+        first.append(squares[0])
+        last.append(squares[1])
+    # With a variance of 1 / n instead of 2 / n it would be 1000 times weaker.
+    assert 0.25 < sum(last) / sum(first) < 4
+
+
+# What an output sees
+
+
+@pytest.mark.parametrize(
+    ("options", "pixels"),
+    [
+        ({}, 4 + 2 * 4 + 2 * 8 + 10 * 2 * 16),
+        ({"input_factor": 16}, 16 + 12 * 2 * 16),
+        ({"scales": "area"}, 4 + 12 * 2 * 4),
+        ({"scales": "area", "input_factor": 1}, 1 + 2 * 1 + 2 * 2 + 10 * 2 * 4),
+        ({"input_factor": 16, "dilations": (1,) * 8 + (2,) * 4}, 16 + 8 * 2 * 16 + 4 * 2 * 32),
+    ],
+)
+def test_one_low_scale_output_sees_as_many_pixels_as_its_kernels_add_up_to(options, pixels):
+    net = LowScaleNet(widths=(1,) * 11, **options).double()
+    for layer in layers_of(net, nn.Conv2d):
+        nn.init.constant_(layer.weight, 1 / 9)  # all positive, so that no two ways cancel and no ReLU closes
+    gray = torch.ones(1, 1, 640, 640, dtype=torch.float64, requires_grad=True)
+    low_chroma = net(gray)
+    middle = low_chroma.shape[-1] // 2
+    low_chroma[0, 0, middle, middle].backward()
+    seen = gray.grad[0, 0] != 0
+    assert seen.any(0).sum() == seen.any(1).sum() == pixels
+
+
+@pytest.mark.parametrize(
+    ("scales", "input_factor", "margin"),
+    [("side", 4, 12), ("side", 16, 13), ("area", 4, 13), ("area", 1, 12)],
+)
+def test_a_picture_moved_by_one_low_scale_pixel_moves_its_low_chroma_by_one(scales, input_factor, margin):
+    net = built(LowScaleNet, scales=scales, widths=THIN, input_factor=input_factor).double()
+    factor = LOW_FACTORS[scales]
+    side = 30 * factor
+    gray = uniform(1, 1, side + factor, side + factor).double()
+    with torch.no_grad():
+        still, moved = net(gray[..., :side, :side]), net(gray[..., factor:, factor:])
+    inner = slice(margin, -margin)
+    torch.testing.assert_close(still[..., 1:, 1:][..., inner, inner], moved[..., :-1, :-1][..., inner, inner])
+    assert not still[..., inner, inner].allclose(moved[..., inner, inner])
+
+
+def test_the_middle_branch_reads_gray_of_its_own_scale():
+    net, gray = built(PyramidNet), uniform(1, 1, 64, 96)
+    torch.testing.assert_close(
+        seen_by(net.middle, net, uniform(1, 2, 4, 6), gray)[:, 2:], avg_pool2d(gray, 4)
+    )
+
+
+def test_full_size_detail_of_gray_reaches_the_chroma_only_where_gray_joins_at_full_size():
+    checkerboard = (
+        torch.arange(32)[:, None] + torch.arange(32)
+    ) % 2 * 0.5 - 0.25  # its mean is 0 at lower scales
+    low_chroma, flat = uniform(1, 2, 2, 2), torch.zeros(1, 1, 32, 32)
+    for full_gray in (True, False):
+        net = built(PyramidNet, full_gray=full_gray)
+        with torch.no_grad():
+            same = net(low_chroma, flat + checkerboard).allclose(net(low_chroma, flat))
+        assert same != full_gray
+
+
+# The hue's seam
+
+
+@pytest.mark.parametrize("hue_channel", [0, 1])
+def test_hues_on_both_sides_of_the_seam_are_enlarged_without_false_red(hue_channel):
+    net = built(PyramidNet, hue_channel=hue_channel)
+    low_chroma = torch.zeros(1, 2, 4, 4)
+    low_chroma[:, hue_channel] = torch.tensor([0.95, -0.95]).repeat(2)
+    gray = torch.zeros(1, 1, 64, 64)
+    assert seen_by(net.middle, net, low_chroma, gray)[:, hue_channel].abs().min() > 0.94
+    net.hue_channel = None
+    assert (
+        seen_by(net.middle, net, low_chroma, gray)[:, hue_channel].abs().min() < 0.3
+    )  # reds, as numbers mix
+
+
+def test_opposite_hues_side_by_side_have_finite_gradients():
+    net = built(PyramidNet)
+    low_chroma = torch.tensor([0.0, 1.0, 0.0, 1.0]).expand(1, 2, 4, 4).clone().requires_grad_()
+    net(low_chroma, uniform(1, 1, 64, 64)).sum().backward()
+    assert low_chroma.grad.isfinite().all()
+    assert low_chroma.grad.any()
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (LowScaleNet, {"scales": "volume"}, "scales must be one of side, area, got 'volume'"),
+        (PyramidNet, {"scales": 16}, "scales must be one of side, area, got 16"),
+        (LowScaleNet, {"widths": (8,) * 12}, "widths .* first 11 convolutions, got 12"),
+        (LowScaleNet, {"dilations": (1,) * 11}, "dilations must hold 12 numbers.*got 11"),
+        (LowScaleNet, {"input_factor": 0}, "input_factor must be a power of 2 that divides 16, got 0"),
+        (LowScaleNet, {"input_factor": 3}, "input_factor must be a power of 2 that divides 16, got 3"),
+        (LowScaleNet, {"input_factor": 32}, "input_factor must be a power of 2 that divides 16, got 32"),
+        (LowScaleNet, {"input_factor": 8, "scales": "area"}, "input_factor .* divides 4, got 8"),
+        (PyramidNet, {"hue_channel": 2}, "hue_channel must be one of 0 to 1 or None, got 2"),
+        (PyramidNet, {"hue_channel": -1}, "hue_channel must be one of 0 to 1 or None, got -1"),
+    ],
+)
+def test_arguments_that_make_no_network_are_refused(kind, options, message):
+    with pytest.raises(ValueError, match=message):
+        kind(**options)
+
+
+@pytest.mark.parametrize(
+    ("low_options", "pyramid_options", "message"),
+    [
+        ({"scales": "area"}, {}, "differ in scale: 1/4 and 1/16 of the side"),
+        ({"chroma_channels": 3}, {}, "differ in chroma channels: 3 and 2"),
+    ],
+)
+def test_stages_that_do_not_fit_each_other_are_refused(low_options, pyramid_options, message):
+    with pytest.raises(ValueError, match=message):
+        two_stages(low_options, pyramid_options)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((1, 32, 32), r"gray must have the shape \(B, 1, H, W\), got \(1, 32, 32\)"),
+        ((1, 3, 32, 32), r"gray must have the shape \(B, 1, H, W\), got \(1, 3, 32, 32\)"),
+        ((1, 1, 32, 40), r"sides of gray must be multiples of 16, got \(32, 40\)"),
+        ((1, 1, 0, 16), r"sides of gray must be multiples of 16, got \(0, 16\)"),
+    ],
+)
+def test_gray_of_another_shape_is_refused(shape, message):
+    for model in (LowScaleNet(widths=THIN), two_stages({}, {})):
+        with pytest.raises(ValueError, match=message):
+            model(torch.zeros(shape))
+    with pytest.raises(ValueError, match=message):
+        PyramidNet()(torch.zeros(1, 2, 2, 2), torch.zeros(shape))
+
+
+def test_a_shrunk_picture_must_have_sides_that_reach_the_low_scale():
+    with pytest.raises(ValueError, match=r"multiples of 4, got \(8, 10\)"):
+        LowScaleNet(widths=THIN)(torch.zeros(1, 1, 8, 10), shrunk=True)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 4, 3), (1, 3, 4, 2), (2, 2, 4, 2), (2, 4, 2)])
+def test_low_chroma_of_another_shape_is_refused(shape):
+    with pytest.raises(
+        ValueError, match=r"low_chroma must be \(1, 2, 4, 2\) for gray of \(1, 1, 64, 32\), got"
+    ):
+        PyramidNet()(torch.zeros(shape), torch.zeros(1, 1, 64, 32))
