@@ -175,7 +175,11 @@ def _encode_hsv_point(rgb: Tensor) -> tuple[Tensor, Tensor]:
 
 def _decode_hsv_point(gray: Tensor, chroma: Tensor) -> Tensor:
     cosine, sine, saturation = chroma.split(1, -3)
-    return _decode_hsv(gray, torch.cat((hue_of_point(cosine, sine), saturation), -3))
+    # A point near the center is an undecided hue. At full saturation it would show every flip between two hues as a rainbow,
+    # so saturation fades with the square root of the point's length. (The clamp keeps the slope finite at the center.)
+    certainty = (cosine.square() + sine.square()).clamp(1e-6, 1) ** 0.25
+    faded = (saturation + 1) * certainty - 1
+    return _decode_hsv(gray, torch.cat((hue_of_point(cosine, sine), faded), -3))
 
 
 def _encode_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
@@ -201,7 +205,8 @@ HSV = ColorSpace("hsv", 2, 0, None, 1, _value_gray, _encode_hsv, _decode_hsv)
 """The paper's: gray is V; chroma is hue in half-turns (red 0, seam at cyan) and saturation."""
 
 HSV_POINT = ColorSpace("hsv-point", 3, None, (0, 1), 2, _value_gray, _encode_hsv_point, _decode_hsv_point)
-"""Not the paper's: gray is V; chroma is the hue as a point (cosine, sine) on the unit circle, and saturation."""
+"""Not the paper's: gray is V; chroma is the hue as a point (cosine, sine) on the unit circle, and saturation. A point inside the
+circle is an undecided hue, and is decoded to less saturation: times the square root of its length."""
 
 LAB = ColorSpace("lab", 2, None, None, None, _lightness_gray, _encode_lab, _decode_lab)
 """Gray is L; chroma is a and b, divided by 110."""

@@ -107,7 +107,7 @@ def colorize_pixels(
     space, size = colorizer.color_space, pixels.shape[:2]
     gray = gray_of_pixels(pixels, space)
     chroma = predict_chroma(gray, colorizer, working_size)
-    rows = chroma_rows(amplify(chroma, saturation, space), size, space)
+    rows = chroma_rows(amplify(chroma, saturation * colorizer.saturation_gain, space), size, space)
     colored = np.empty((*size, 3), pixels.dtype)
     scale = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else None
     for first, last in _bands(size):
@@ -167,7 +167,8 @@ def colorize_by_stage(
     space, size = colorizer.color_space, photo.shape[-2:]
     gray = space.gray(photo)[None]
     low_chroma, full_chroma = (
-        chroma.float().cpu() for chroma in colorizer.model.both_scales(gray.to(_device(colorizer)))
+        amplify(chroma.float().cpu(), colorizer.saturation_gain, space)
+        for chroma in colorizer.model.both_scales(gray.to(_device(colorizer)))
     )
     return {
         "gray": ((gray[0] + 1) / 2).expand(3, -1, -1),

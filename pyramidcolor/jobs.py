@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from .batches import center_view
-from .checkpoints import Colorizer, load_checkpoint
+from .checkpoints import Colorizer, load_checkpoint, save_checkpoint
 from .dataset_check import find_broken
 from .datasets import open_photos
-from .evaluation import best_tint, evaluate
+from .evaluation import best_tint, calibrate_saturation, evaluate
 from .files import written_whole
 from .images import to_image, write_image
 from .inference import WORKING_SIZE, colorize_by_stage
@@ -27,6 +27,7 @@ from .splits import split_photos, without
 from .training import EpochRecord, Run, TrainingConfig, run_folder, train
 
 _STRIP_PHOTOS = 6
+_CALIBRATION_PHOTOS = 64
 _SCENES = {"training": 4000, "validation": 64}  # drawn where no photos are given
 
 Report = Callable[[str], object]
@@ -97,7 +98,15 @@ def train_on_photos(
         report(str(record))
         if run.accelerator.is_main_process:
             _picture_progress(run_folder(out), run.records, colorizer, strip)
-    return run.colorizer
+    if not config.calibrate:
+        return run.colorizer
+    trained = calibrate_saturation(run.colorizer, _spread(held_out, _CALIBRATION_PHOTOS), config.size)
+    if run.accelerator.is_main_process:
+        save_checkpoint(trained, out)
+    report(
+        f"saturation gain {trained.saturation_gain:.2f}, so that validation photos come out as vivid as they are"
+    )
+    return trained
 
 
 def evaluate_weights(

@@ -25,6 +25,7 @@ BEST = replace(
     weigh_by_saturation=True,
     rebalance=0.6,
     luminance_share=0.15,
+    calibrate=True,
 )
 """Hue as a point, weighed by saturation and against its frequency, and some photos' gray as luminance."""
 

@@ -73,6 +73,7 @@ class TrainingConfig:
         shrinking: one of `SHRINKINGS`.
         exposure: gray is darkened by up to this share, at random, so that dim photos are known too.
         luminance_share: share of photos whose gray is luminance instead of the color space's own, as in scanned photos.
+        calibrate: whether a finished network gets the `saturation_gain` that makes the validation photos as vivid as they are.
         precision: "fp32", "bf16", or "auto" for bf16 where the processor is fast at it.
         seed: of the weights, the order of photos and the views.
     """
@@ -95,6 +96,7 @@ class TrainingConfig:
     shrinking: str = "point"
     exposure: float = 0.0
     luminance_share: float = 0.0
+    calibrate: bool = False
     precision: str = "auto"
     seed: int = 0
 

@@ -19,7 +19,9 @@ SMALL = {
 
 @pytest.fixture
 def saved(tmp_path):
-    colorizer = build_colorizer("hsv-point", **SMALL, about={"photos": "three of a bridge"})
+    colorizer = build_colorizer(
+        "hsv-point", **SMALL, about={"photos": "three of a bridge"}, saturation_gain=1.25
+    )
     colorizer.model.eval()
     save_checkpoint(colorizer, tmp_path / "weights.safetensors")
     return colorizer, tmp_path / "weights.safetensors"
@@ -42,6 +44,7 @@ def test_a_loaded_network_computes_what_the_saved_one_did(tmp_path, space, scale
 def test_a_weights_file_tells_what_it_was_made_of(saved):
     loaded = load_checkpoint(saved[1])
     assert loaded.about == {"photos": "three of a bridge"}
+    assert loaded.saturation_gain == 1.25
     assert loaded.settings["low_scale_net"]["norm"] is True
     assert not loaded.model.training
 

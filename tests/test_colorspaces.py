@@ -186,18 +186,22 @@ def test_a_hue_as_a_point_lies_on_the_unit_circle_at_the_hues_angle():
     assert saturation.equal(saturation_of_hsv)
 
 
-@pytest.mark.parametrize("length", [1e-5, 0.1, 0.5, 1.4])
-def test_the_length_of_the_point_does_not_change_the_color(length):
-    gray, chroma = HSV_POINT.encode(uniform(3, 50, 60, low=0))
+@pytest.mark.parametrize("length", [0.01, 0.25, 1.0, 1.4])
+def test_the_length_of_the_point_changes_saturation_by_its_root_and_nothing_else(length):
+    chroma = HSV_POINT.encode(torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0)))[1]
+    gray = torch.rand(1, 8, 8)
     stretched = torch.cat((chroma[:2] * length, chroma[2:]))
-    torch.testing.assert_close(HSV_POINT.decode(gray, stretched), HSV_POINT.decode(gray, chroma))
+    hsv, decoded = (rgb_to_hsv(HSV_POINT.decode(gray, one)) for one in (chroma, stretched))
+    wanted = torch.stack((hsv[0], hsv[1] * min(length, 1) ** 0.5, hsv[2]))
+    torch.testing.assert_close(decoded, wanted, atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("length", [0.0, 1e-30])  # the square of the second is 0 in float32
 def test_the_center_of_the_disc_has_a_color_and_a_finite_gradient(length):
     chroma = pixel(length, length, 0.0).requires_grad_()
     rgb = HSV_POINT.decode(torch.ones(1, 1, 1), chroma)
-    torch.testing.assert_close(rgb, pixel(1.0, 0.5, 0.5))
+    assert rgb.amax() == 1
+    assert rgb.amin() > 0.97  # undecided, so nearly gray
     rgb.sum().backward()
     assert chroma.grad.isfinite().all()
 

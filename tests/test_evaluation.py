@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pyramidcolor.checkpoints import build_colorizer
-from pyramidcolor.evaluation import Tint, best_tint, evaluate
+from pyramidcolor.evaluation import Tint, best_tint, calibrate_saturation, evaluate
 from pyramidcolor.images import sample_photo
 from pyramidcolor.inference import colorize
 from pyramidcolor.metrics import hue_error_degrees, mean_saturation
@@ -59,3 +59,25 @@ def test_a_photo_of_one_color_gives_its_own_tint():
     tint = best_tint([photo], 16)
     assert tint.hue * 360 == pytest.approx(220, abs=1.01)
     assert tint.saturation == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("space", ["hsv", "hsv-point"])
+def test_a_calibrated_network_colors_photos_as_vividly_as_they_are(space):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        colorizer = build_colorizer(space, {"widths": (8,) * 11}, {"low_width": 4, "middle_width": 4})
+    colorizer.model.eval()
+    # Faint photos, which even a network with undecided hues can match.
+    faint = [photo + 0.6 * (photo.amax(0) - photo) for photo in PHOTOS]
+    before = evaluate(colorizer, faint, size=64, measures=["saturation_ratio"])["saturation_ratio"]
+    calibrated = calibrate_saturation(colorizer, faint, size=64)
+    after = evaluate(calibrated, faint, size=64, measures=["saturation_ratio"])["saturation_ratio"]
+    assert abs(before - 1) > 0.1
+    assert after == pytest.approx(1, abs=0.02)
+
+
+def test_only_a_saturation_can_be_calibrated():
+    with pytest.raises(ValueError, match="'lab' has no saturation"):
+        calibrate_saturation(build_colorizer("lab"), PHOTOS)
+    with pytest.raises(ValueError, match="needs photos"):
+        calibrate_saturation(build_colorizer("hsv"), [])
