@@ -9,7 +9,7 @@ PY := .venv/bin/python
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help notebooks test lab lint refresh lock clean
+.PHONY: help notebooks test lab lint refresh weights lock clean
 
 help: ## show this list
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,10 @@ lint: $(STAMP) ## check style and format, notebooks included
 refresh: $(STAMP) ## run the notebooks and their solutions, and store their outputs in them
 	@$(PY) -m pyramidcolor notebooks refresh $(ARGS)
 	@$(PY) -m pyramidcolor notebooks refresh --folder notebooks/solutions $(ARGS)
+
+weights: $(STAMP) ## train the weights of the package: make weights PHOTOS=folder (with train and val in it)
+	@[ -n "$(PHOTOS)" ] || { echo "Name a folder that holds train and val: make weights PHOTOS=..." >&2; exit 1; }
+	@$(PY) tools/make_weights.py "$(PHOTOS)" $(ARGS)
 
 lock: $(STAMP) ## write constraints.txt anew from pyproject.toml and pins.txt (ARGS=--upgrade for newer versions)
 	@$(PY) -m pip install -qq --disable-pip-version-check uv

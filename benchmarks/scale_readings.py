@@ -1,9 +1,11 @@
-"""Does the paper's "1/16" mean the side or the area? Both readings, trained alike, over seeds.
+"""Does the paper's "1/16" mean the side or the area? Both readings, of the same widths, over seeds.
 
-    python benchmarks/scale_readings.py [PHOTOS ...] [--validation PHOTOS ...] [--seeds 3] [--out benchmarks/results/NAME.json]
+    python benchmarks/scale_readings.py [PHOTOS ...] [--validation PHOTOS ...] [--size 128] [--seeds 2] [--out FILE.json]
 
-Without photos it draws scenes. Networks are narrow and pictures small, so that a run takes a minute on one core; what it
-shows is which reading does better at that size, not how good either can become. Seconds are of one run on one machine.
+Without photos it draws scenes. By area, stage one computes on a grid of 16 times as many cells, so both comparisons are made:
+after the same number of photos ("area"), and after about the same time in stage one ("area, same time": fewer epochs). Networks
+are narrow, so that a run takes minutes on one core: the table says which reading does better at that size and budget, not how
+good either can become. Seconds are of one run on one machine.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ from pyramidcolor.scenes import SyntheticScenes
 from pyramidcolor.splits import split_photos
 from pyramidcolor.training import TrainingConfig, train
 
-SIZE = 64
+READINGS = {"side": ("side", (8, 3, 1)), "area": ("area", (8, 3, 1)), "area, same time": ("area", (2, 3, 1))}
+"""For each row the reading and the epochs of the three phases; stage one takes about four times as long by area."""
+
 MEASURES = [
     "hue_error_degrees",
     "balanced_hue_error_degrees",
@@ -34,16 +38,18 @@ MEASURES = [
 ]
 
 
-def config_for(reading: str, space: str, seed: int) -> TrainingConfig:
-    """The same widths, steps and photos for both; only the scales differ."""
-    low = {"scales": reading, "norm": True, "widths": (32, *(48,) * 10), "input_factor": 4}
+def config_for(
+    reading: str, epochs: tuple[int, int, int], space: str, size: int, seed: int
+) -> TrainingConfig:
+    """The same widths and photos for both readings; only the scales differ."""
+    low = {"scales": reading, "norm": True, "widths": (16, *(32,) * 10), "input_factor": 4}
     return TrainingConfig(
         color_space=space,
         low_scale_net=low,
-        pyramid_net={"scales": reading, "norm": True, "low_width": 32, "middle_width": 32, "depth": 2},
-        epochs=(8, 4, 2),
+        pyramid_net={"scales": reading, "norm": True, "low_width": 24, "middle_width": 24, "depth": 2},
+        epochs=epochs,
         epoch_photos=1600,
-        size=SIZE,
+        size=size,
         weigh_by_saturation=True,
         hue_factor=3.0,
         seed=seed,
@@ -57,8 +63,9 @@ def main() -> None:
     )
     parser.add_argument("photos", nargs="*")
     parser.add_argument("--validation", nargs="+", default=[])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--spaces", nargs="+", default=["hsv", "hsv-point"])
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--spaces", nargs="+", default=["hsv-point"])
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/scale_readings.json"))
     args = parser.parse_args()
     if args.photos and args.validation:
@@ -66,16 +73,20 @@ def main() -> None:
     elif args.photos:
         photos, held_out = split_photos(open_photos(*args.photos), 0.1)
     else:
-        photos, held_out = SyntheticScenes(4000, SIZE), SyntheticScenes(200, SIZE, seed=1)
+        photos, held_out = SyntheticScenes(4000, args.size), SyntheticScenes(200, args.size, seed=1)
     photos, held_out = CachedPhotos(photos, "2 GiB"), CachedPhotos(held_out, "1 GiB")
     source = repr(open_photos(*args.photos)) if args.photos else "drawn scenes"
     rows = []
     for space in args.spaces:
-        for reading in ("side", "area"):
+        for reading, (scales, epochs) in READINGS.items():
             for seed in range(args.seeds):
                 started = time.perf_counter()
-                *_, (_, colorizer) = train(photos, held_out, config_for(reading, space, seed))
-                figures = evaluate(colorizer, held_out, size=SIZE, working_size=SIZE, measures=MEASURES)
+                *_, (_, colorizer) = train(
+                    photos, held_out, config_for(scales, epochs, space, args.size, seed)
+                )
+                figures = evaluate(
+                    colorizer, held_out, size=args.size, working_size=args.size, measures=MEASURES
+                )
                 rows.append(
                     {
                         "space": space,
@@ -87,10 +98,10 @@ def main() -> None:
                 rows[-1] |= {name: figures[name] for name in MEASURES}
                 print(rows[-1], flush=True)
     print(
-        f"\n{len(held_out)} pictures of {source} at {SIZE} x {SIZE}, {args.seeds} seeds: mean (lowest to highest)"
+        f"\n{len(held_out)} pictures of {source} at {args.size} x {args.size}, {args.seeds} seeds: mean (lowest to highest)"
     )
     for space in args.spaces:
-        for reading in ("side", "area"):
+        for reading in READINGS:
             chosen = [row for row in rows if (row["space"], row["reading"]) == (space, reading)]
             spans = {name: [row[name] for row in chosen] for name in ("seconds", *MEASURES)}
             cells = (
@@ -99,7 +110,12 @@ def main() -> None:
             print(f"{space}, 1/16 of the {reading}: " + ", ".join(cells))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(args.out) as part:
-        setting = {"photos": source, "validation": len(held_out), "size": SIZE, "torch": torch.__version__}
+        setting = {
+            "photos": source,
+            "validation": len(held_out),
+            "size": args.size,
+            "torch": torch.__version__,
+        }
         part.write_text(json.dumps(setting | {"rows": rows}, indent=1) + "\n")
 
 

@@ -32,9 +32,22 @@ _SCENES = {"training": 4000, "validation": 64}  # drawn where no photos are give
 
 Report = Callable[[str], object]
 
+COLUMNS = {
+    "saturation_ratio": ("saturation", 2),
+    "colorfulness_ratio": ("colorful", 2),
+    "hue_error_degrees": ("hue error°", 1),
+    "balanced_hue_error_degrees": ("balanced°", 1),
+    "chroma_error": ("ab error", 1),
+    "delta_e": ("Delta E", 1),
+    "bleeding": ("bleeding", 2),
+    "psnr": ("PSNR", 1),
+    "ssim": ("SSIM", 3),
+}
+"""The figures in a table: for each its heading and its decimals."""
+
 
 def train_on_photos(
-    paths: Sequence[str | os.PathLike],
+    paths: Sequence[str | os.PathLike] | Photos,
     out: str | os.PathLike,
     config: TrainingConfig,
     *,
@@ -54,7 +67,7 @@ def train_on_photos(
     photos: gray, stage one, stage two and true.
 
     Args:
-        paths: folders or tars as in `datasets.open_photos`; none for drawn scenes.
+        paths: folders or tars as in `datasets.open_photos`, or a set that is open; none for drawn scenes.
         out: the weights file, `*.safetensors`.
         config: what to compute.
         validation_paths: other photos to validate on; if none, a tenth of the photos is held out.
@@ -148,30 +161,17 @@ def evaluate_weights(
     tint = best_tint(photos)
     rows = {"gray": _gray, f"tint of {tint.hue * 360:.0f}°": tint} | networks
     report(f"{len(photos)} photos at {size} x {size}")
-    report(_line("", [title for title, _ in _COLUMNS.values()]))
+    report(_line("", [title for title, _ in COLUMNS.values()]))
     results = {}
     for name, row in rows.items():
         results[name] = evaluate(row, photos, size=size, saturation=saturation, working_size=working_size)
-        report(_line(name, [f"{results[name][key]:.{digits}f}" for key, (_, digits) in _COLUMNS.items()]))
+        report(_line(name, [f"{results[name][key]:.{digits}f}" for key, (_, digits) in COLUMNS.items()]))
     if json_path is not None:
         with written_whole(json_path) as part:
             part.write_text(
                 json.dumps({"photos": len(photos), "size": size, "figures": results}, indent=1) + "\n"
             )
     return results
-
-
-_COLUMNS = {
-    "saturation_ratio": ("saturation", 2),
-    "colorfulness_ratio": ("colorful", 2),
-    "hue_error_degrees": ("hue error°", 1),
-    "balanced_hue_error_degrees": ("balanced°", 1),
-    "chroma_error": ("ab error", 1),
-    "delta_e": ("Delta E", 1),
-    "bleeding": ("bleeding", 2),
-    "psnr": ("PSNR", 1),
-    "ssim": ("SSIM", 3),
-}
 
 
 def _line(name: str, cells: Iterable[str]) -> str:
@@ -195,7 +195,7 @@ def _open(
     if not paths:
         seed = config.seed if role == "training" else config.seed + 1
         return SyntheticScenes(_SCENES[role], max(config.size, 32), seed)
-    photos: Photos = open_photos(*paths)
+    photos = paths if isinstance(paths, Photos) else open_photos(*paths)
     report(f"{role}: {photos!r}")
     if check:
         broken = find_broken(photos, progress, remember=run_folder(out) / f"broken-{role}.json")

@@ -14,8 +14,11 @@ import numpy as np
 import pytest
 import torch
 
+from pyramidcolor.batches import center_view
 from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, load_tensors
 from pyramidcolor.colorspaces import COLOR_SPACES, HSV, HSV_POINT, LAB
+from pyramidcolor.evaluation import evaluate
+from pyramidcolor.images import sample_photo
 from pyramidcolor.scenes import SyntheticScenes
 from pyramidcolor.training import (
     HUE_BINS,
@@ -438,3 +441,26 @@ def test_scenes_can_be_trained_on_as_they_are():
     config = replace(CONFIG, phases=("stage-one",), epochs=(1, 1, 1))
     records = [record for record, _ in train(SyntheticScenes(16, 32), SyntheticScenes(4, 32, seed=1), config)]
     assert len(records) == 1
+
+
+def test_two_photos_that_were_trained_on_come_back_in_their_own_colors():
+    photos = [center_view(sample_photo(name), 64) for name in ("astronaut", "coffee")]
+    config = TrainingConfig(
+        low_scale_net={"widths": (24,) * 11, "norm": True},
+        pyramid_net={"low_width": 24, "middle_width": 24, "full_width": 16, "norm": True},
+        size=64,
+        batch_size=8,
+        epoch_photos=8,
+        epochs=(80, 60, 20),
+        patience=100,
+        smallest_crop=0.95,
+        learning_rates=(3e-3, 3e-3, 1e-3),
+        weigh_by_saturation=True,
+        hue_factor=3.0,
+        precision="fp32",
+    )
+    *_, (_, colorizer) = train(photos, photos, config)
+    figures = evaluate(colorizer, photos, size=64, working_size=64)
+    assert figures["hue_error_degrees"] < 15
+    assert figures["chroma_error"] < 0.5 * figures["chroma_error_of_gray"]
+    assert 0.8 < figures["saturation_ratio"] < 1.2

@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""Train the weights that come with the package, measure them, and write their model cards.
+
+    make weights PHOTOS=folder                         # folder/train and folder/val: pictures or tars of pictures
+    python tools/make_weights.py folder --recipes best --budget gpu --repeat scenes=3
+
+A run that was stopped is continued by the same command. Its state stays in `runs/`; the weights and the card go to
+`pyramidcolor/pretrained/`. The card says what was run, on what, for how long, and what came out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from pyramidcolor.budgets import budget
+from pyramidcolor.checkpoints import load_checkpoint, save_checkpoint
+from pyramidcolor.datasets import PhotoShards, open_photos
+from pyramidcolor.files import written_whole
+from pyramidcolor.jobs import COLUMNS, evaluate_weights, train_on_photos
+from pyramidcolor.photos import JoinedPhotos, Photos
+from pyramidcolor.recipes import recipe
+from pyramidcolor.training import PHASES, TrainingConfig, read_history
+
+ROOT = Path(__file__).resolve().parents[1]
+LARGEST = 12_000_000  # bytes; a file that travels with every clone
+
+
+def open_training(folder: Path, repeat: dict[str, int]) -> Photos:
+    """The photos in `folder/train`; tars whose names begin with a word of `repeat` count so many times."""
+    train = folder / "train"
+    tars = sorted(train.glob("*.tar"))
+    if not repeat:
+        return open_photos(train)
+    unknown = [word for word in repeat if not any(tar.name.startswith(word) for tar in tars)]
+    if unknown:
+        raise ValueError(f"no tar in {train} begins with {', '.join(unknown)}")
+    groups = {word: [tar for tar in tars if tar.name.startswith(word)] for word in repeat}
+    rest = [tar for tar in tars if not any(tar in group for group in groups.values())]
+    sets = [PhotoShards(group) for group in (*groups.values(), rest) if group]
+    return JoinedPhotos(sets, [*repeat.values(), *([1] if rest else [])])
+
+
+def main() -> None:
+    """Train, measure and write each recipe that was asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("photos", type=Path, help="a folder with train and val")
+    parser.add_argument("--recipes", nargs="+", default=["paper", "best"])
+    parser.add_argument("--budget", default="gpu")
+    parser.add_argument("--epochs", type=int, nargs=3)
+    parser.add_argument("--epoch-photos", type=int)
+    parser.add_argument("--size", type=int)
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--learning-rates", type=float, nargs=3)
+    parser.add_argument("--phases", nargs="+", default=list(PHASES), choices=PHASES)
+    parser.add_argument("--start", help="weights to go on with")
+    parser.add_argument(
+        "--repeat", nargs="*", default=[], metavar="WORD=N", help="count tars named WORD* N times"
+    )
+    parser.add_argument(
+        "--detail", nargs="*", default=[], metavar="WORD", help="tars for the phases after stage one"
+    )
+    parser.add_argument("--memory", default="6 GiB")
+    parser.add_argument("--before", default="", help="for the card: what was trained before --start, and how")
+    parser.add_argument("--data", default="", help="for the card: what the photos are, and on what terms")
+    args = parser.parse_args()
+    repeat = {word: int(times) for word, _, times in (pair.partition("=") for pair in args.repeat)}
+    photos = open_training(args.photos, repeat)
+    detail = [tar for word in args.detail for tar in sorted((args.photos / "train").glob(f"{word}*.tar"))]
+    for name in args.recipes:
+        changes = {
+            key: value
+            for key in ("epochs", "epoch_photos", "size", "batch_size", "learning_rates")
+            if (value := getattr(args, key)) is not None
+        }
+        changes = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
+        config = replace(
+            recipe(name), phases=tuple(args.phases), **{**budget(args.budget).training(), **changes}
+        )
+        out = ROOT / "runs" / f"{name}.safetensors"
+        out.parent.mkdir(exist_ok=True)
+        train_on_photos(
+            photos,
+            out,
+            config,
+            validation_paths=[args.photos / "val"],
+            detail_paths=detail,
+            start=args.start,
+            memory=args.memory,
+            check=False,
+            about={"name": name},
+            report=lambda line: print(line, flush=True),
+        )
+        publish(name, out, config, args)
+
+
+def publish(name: str, out: Path, config: TrainingConfig, args: argparse.Namespace) -> None:
+    """Measure finished weights on the validation photos, and write them with their card into the package."""
+    colorizer = load_checkpoint(out)
+    rows = evaluate_weights([colorizer], [args.photos / "val"], report=lambda line: print(line, flush=True))
+    records = read_history(out)
+    parameters = sum(weight.numel() for weight in colorizer.model.parameters())
+    folder = ROOT / "pyramidcolor" / "pretrained"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.safetensors"
+    save_checkpoint(colorizer, path)
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"{path} has {path.stat().st_size:,} bytes, and {LARGEST:,} are the most")
+    seen = sum(round(record.photos_per_second * record.seconds) for record in records)
+    minutes = sum(record.seconds for record in records) / 60
+    words = [
+        Path(sys.argv[0]).name,
+        *("PHOTOS" if word == str(args.photos) else word for word in sys.argv[1:]),
+    ]
+    lines = [
+        f"# Model card: `{name}`",
+        "",
+        f"{parameters:,} parameters, color space `{colorizer.color_space.name}`, {path.stat().st_size:,} bytes.",
+        "",
+        f"- **Command**: `python tools/{shlex.join(without(words, '--before', '--data'))}`",
+        *([f"- **Before**: {args.before}"] if args.before else []),
+        f"- **Photos**: {args.data or 'not said'}",
+        f"- **Seed** {config.seed}; {seen:,} photos seen in {len(records)} epochs, {minutes:.0f} minutes of training",
+        f"- **Machine**: {hardware()}; torch {torch.__version__}",
+        "",
+        f"Figures on {args.photos.name}/val at 256 x 256, by `python -m pyramidcolor evaluate`:",
+        "",
+        "| | " + " | ".join(title for title, _ in COLUMNS.values()) + " |",
+        "|---" * (len(COLUMNS) + 1) + "|",
+    ]
+    for row, figures in rows.items():
+        cells = (f"{figures[key]:.{digits}f}" for key, (_, digits) in COLUMNS.items())
+        lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    notes = folder / f"{name}-notes.md"
+    lines += ["", notes.read_text(encoding="utf-8").strip() if notes.exists() else "Looked at: not yet."]
+    with written_whole(folder / f"{name}.md") as part:
+        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with written_whole(folder / f"{name}.json") as part:
+        part.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def without(words: list[str], *options: str) -> list[str]:
+    """A command without some options that take one value each."""
+    return [
+        word for place, word in enumerate(words) if word not in options and words[place - 1] not in options
+    ]
+
+
+def hardware() -> str:
+    """The GPU's name, or the processor's kind and how many threads were used."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{platform.machine()} CPU, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
+
+
+if __name__ == "__main__":
+    main()
