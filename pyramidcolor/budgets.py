@@ -1,0 +1,54 @@
+"""How large and how long the notebooks run: one table, read by every notebook through its parameter `BUDGET`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The sizes and steps of one budget.
+
+    A notebook that needs another size or number of steps adds a field here and a value in each row of `BUDGETS`.
+
+    Attributes:
+        photo_side: pixels along the longer side of a photo that a notebook shows or measures.
+        train_side: side of the training views in pixels.
+        epochs: of stage one, of stage two, and of both together.
+        epoch_photos: photos an epoch visits.
+    """
+
+    photo_side: int
+    train_side: int
+    epochs: tuple[int, int, int]
+    epoch_photos: int
+
+    def training(self) -> dict[str, Any]:
+        """The part of it that a `training.TrainingConfig` takes, by name."""
+        return {"size": self.train_side, "epochs": self.epochs, "epoch_photos": self.epoch_photos}
+
+
+BUDGETS = {
+    "smoke": Budget(photo_side=96, train_side=64, epochs=(1, 1, 1), epoch_photos=64),
+    "cpu": Budget(photo_side=256, train_side=128, epochs=(8, 3, 2), epoch_photos=1600),
+    "gpu": Budget(photo_side=512, train_side=256, epochs=(60, 20, 10), epoch_photos=25_600),
+    "full": Budget(photo_side=512, train_side=256, epochs=(200, 60, 30), epoch_photos=102_400),
+}
+"""Every budget by its name: `smoke` proves that the cells run, `cpu` teaches on a laptop and is what the stored outputs
+show, `gpu` and `full` take as much as one graphics card or more has to give."""
+
+
+def budget(name: str) -> Budget:
+    """The budget with this name.
+
+    Raises:
+        ValueError: if the name is not one of `BUDGETS`.
+
+    Example:
+        >>> budget("cpu").photo_side
+        256
+    """
+    if name not in BUDGETS:
+        raise ValueError(f"BUDGET must be one of {', '.join(BUDGETS)}, got {name!r}")
+    return BUDGETS[name]

@@ -1,0 +1,441 @@
+"""Every figure of the notebooks: tensors in, a closed figure with alt text out.
+
+Figures are built without pyplot. So none stays open, `show` is never needed, no backend matters, and a figure is seen by
+being the last line of a cell. Pictures are float tensors `(3, H, W)` or `(1, H, W)` in [0, 1]; every function raises
+ValueError for another shape. Curves differ in dash as well as in color.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from .color import hsv_to_rgb, rgb_to_hsv
+from .colorspaces import (
+    HSV,
+    ColorSpace,
+    amplify,
+    half_turns_to_turns,
+    luminance_gray,
+    shrink_chroma,
+    turns_to_half_turns,
+)
+from .images import enlarge_chroma, resize, shrink, to_image
+from .metrics import psnr
+from .scenes import draw_scene
+
+WIDTH = 6.0
+"""Inches across every figure, at 100 dots an inch: large enough to see, and a notebook of eight stays under a megabyte."""
+
+HUE_NAMES = {"red": 0, "yellow": 1 / 3, "green": 2 / 3, "cyan": -1, "blue": -2 / 3, "magenta": -1 / 3}
+"""The hues halfway between the corners of the RGB cube, in half-turns; cyan is 1 as well as -1."""
+
+# Okabe and Ito's colors that readers with any color vision tell apart, each with a dash of its own for print.
+_LINES = (("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", "-."), ("#000000", ":"))
+_HUE_TICKS = {
+    -1: "−1\ncyan",
+    -2 / 3: "−2/3\nblue",
+    -1 / 3: "−1/3\nmagenta",
+    0: "0\nred",
+    1 / 3: "1/3\nyellow",
+}
+_HUE_TICKS |= {2 / 3: "2/3\ngreen", 1: "1\ncyan"}
+
+
+class DescribedFigure(Figure):
+    """A matplotlib figure that knows its alt text, and shows itself in a notebook as a PNG with it.
+
+    The alt text lies in the output's metadata, where nbconvert finds it for its pages, and is the output's plain text,
+    which terminals print and nbval compares. (JupyterLab 4 gives stored PNGs no alt attribute, whatever they carry.)
+
+    Attributes:
+        alt: what the figure shows, in words.
+    """
+
+    def __init__(self, alt: str, height: float, width: float = WIDTH):
+        super().__init__(figsize=(width, height), dpi=100, layout="constrained")
+        FigureCanvasAgg(self)
+        self.alt = alt
+
+    def png(self) -> bytes:
+        """The figure as a PNG file. It has no alpha channel, which `savefig` would add for a tenth of the file's size."""
+        self.canvas.draw()
+        buffer = io.BytesIO()
+        Image.fromarray(np.asarray(self.canvas.buffer_rgba())).convert("RGB").save(
+            buffer, "png", optimize=True
+        )
+        return buffer.getvalue()
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        data = {"image/png": base64.b64encode(self.png()).decode("ascii"), "text/plain": self.alt}
+        return data, {"image/png": {"alt": self.alt}}
+
+
+def pictures(images: Mapping[str, Tensor], *, columns: int = 4, alt: str = "") -> DescribedFigure:
+    """Pictures side by side, each under its title.
+
+    Args:
+        images: a picture for each title; gray ones are shown from black (0) to white (1).
+        columns: how many stand in one row.
+        alt: what there is to see; the titles follow it.
+
+    Raises:
+        ValueError: if there is no picture, or `columns` is less than 1.
+    """
+    if not images or columns < 1:
+        raise ValueError(f"wanted at least one picture and one column, got {len(images)} and {columns}")
+    columns = min(columns, len(images))
+    rows = math.ceil(len(images) / columns)
+    panel = WIDTH / max(columns, 3)  # one or two pictures stay small
+    titles = [textwrap.fill(title, int(13 * panel)) for title in images]  # 13 letters an inch
+    lines = max(title.count("\n") + 1 for title in titles)
+    tallest = max(image.shape[-2] / image.shape[-1] for image in images.values())
+    alt = f"{alt} Pictures: {'; '.join(images)}.".strip()
+    figure = DescribedFigure(alt, rows * (panel * tallest + 0.1 + 0.15 * lines), columns * panel)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, title, image in zip(grid, titles, images.values(), strict=False):
+        _show(axes, image, title)
+    for empty in grid[len(images) :]:
+        empty.remove()
+    return figure
+
+
+def curves(
+    x: Tensor, lines: Mapping[str, Tensor], *, x_label: str, y_label: str, alt: str
+) -> DescribedFigure:
+    """Up to four curves over the same x, each named in a legend.
+
+    Args:
+        x: `(N,)`.
+        lines: for each name its y, `(N,)`; NaN leaves a gap.
+        x_label, y_label: what the axes measure, with the unit.
+        alt: what there is to see.
+
+    Raises:
+        ValueError: if there are no curves or more than four, which nobody could tell apart.
+    """
+    _check_line_count(lines)
+    figure = DescribedFigure(alt, 3.2)
+    axes = figure.subplots()
+    for (name, y), (color, dash) in zip(lines.items(), _LINES, strict=False):
+        axes.plot(x.numpy(), y.numpy(), color=color, linestyle=dash, marker="o", markersize=3, label=name)
+    _finish(axes, x_label, y_label)
+    return figure
+
+
+def history(records: Sequence[Any]) -> DescribedFigure:
+    """Training and validation loss over the epochs of a run, one panel a phase, since the phases' losses differ in kind.
+
+    Args:
+        records: `training.EpochRecord`s, or anything with their `phase`, `train_loss` and `validation_loss`.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    if not records:
+        raise ValueError("no epochs to plot")
+    phases = list(dict.fromkeys(record.phase for record in records))
+    first, last = records[0].validation_loss, records[-1].validation_loss
+    alt = (
+        f"Losses of {len(records)} epochs in {', '.join(phases)}; validation from {first:.3f} to {last:.3f}."
+    )
+    figure = DescribedFigure(alt, 2.8)
+    for axes, phase in zip(figure.subplots(1, len(phases), squeeze=False)[0], phases, strict=True):
+        chosen = [record for record in records if record.phase == phase]
+        epochs = range(1, len(chosen) + 1)
+        losses = (
+            ("training", [record.train_loss for record in chosen]),
+            ("validation", [record.validation_loss for record in chosen]),
+        )
+        for (name, loss), (color, dash) in zip(losses, _LINES, strict=False):
+            axes.plot(epochs, loss, color=color, linestyle=dash, marker="o", markersize=3, label=name)
+        axes.set_title(phase)
+        _finish(axes, "epoch", "loss")
+    return figure
+
+
+def histograms(values: Mapping[str, Tensor], *, x_label: str, alt: str, bins: int = 32) -> DescribedFigure:
+    """How often each number in [0, 1] occurs: up to four outlines, in percent of all numbers.
+
+    Args:
+        values: for each name a tensor of any shape with values in [0, 1].
+        x_label: what the numbers measure.
+        alt: what there is to see.
+        bins: into how many equal steps [0, 1] is cut.
+
+    Raises:
+        ValueError: if there are no outlines or more than four.
+    """
+    _check_line_count(values)
+    figure = DescribedFigure(alt, 3.0)
+    axes = figure.subplots()
+    edges = np.linspace(0, 1, bins + 1)
+    for (name, numbers), (color, dash) in zip(values.items(), _LINES, strict=False):
+        # Rounding in a resize can leave [0, 1] by a millionth, and numpy would drop those numbers in silence.
+        counts, _ = np.histogram(numbers.flatten().clamp(0, 1).numpy(), edges)
+        axes.stairs(
+            100 * counts / counts.sum(), edges, color=color, linestyle=dash, linewidth=1.5, label=name
+        )
+    _finish(axes, x_label, "pixels (%)")
+    return figure
+
+
+def hsv_planes(rgb: Tensor, hue_shift: float = 0.0, saturation_gain: float = 1.0) -> DescribedFigure:
+    """A photo, its hue as pure color, its saturation and its value, after a change of hue and saturation.
+
+    Args:
+        rgb: `(3, H, W)` in [0, 1].
+        hue_shift: half-turns added to every hue; 1 gives the opposite hues.
+        saturation_gain: factor of every saturation, which stops at 1; 0 gives the gray picture V.
+
+    Raises:
+        ValueError: if the gain is negative.
+    """
+    changed = shift_hsv(rgb, hue_shift, saturation_gain)
+    _, saturation, value = rgb_to_hsv(changed).split(1)
+    panels = {"photo": changed, "hue H": hue_colors(changed), "saturation S": saturation, "value V": value}
+    alt = f"A photo and its planes, with hues shifted by {hue_shift:+.2f} half-turns and saturation times {saturation_gain:.2f}."
+    return pictures(panels, alt=alt)
+
+
+def hue_circle(marks: Mapping[str, float] | None = None) -> DescribedFigure:
+    """The color disc at full value: hue is the angle, saturation the distance from the center; with its seam.
+
+    Args:
+        marks: hues in half-turns to mark near the rim, each by its label.
+    """
+    marks = marks or {}
+    said = "".join(f" Marked: {name} at {hue:+.2f}." for name, hue in marks.items())
+    alt = (
+        "A color disc. Red lies at the right at hue 0, yellow at 1/3, green at 2/3, blue at -2/3, magenta at -1/3. "
+        f"The seam, where 1 meets -1, runs from the center to cyan at the left.{said}"
+    )
+    figure = DescribedFigure(alt, 4.2)
+    axes = figure.subplots()
+    axes.imshow(_color_disc(400), extent=(-1, 1, -1, 1))
+    axes.plot([-1.12, 0], [0, 0], color="black", linewidth=2, linestyle="--")
+    for name, hue in HUE_NAMES.items():
+        text = "seam: cyan\n1 is −1" if name == "cyan" else f"{name}\n{_HUE_TICKS[hue].splitlines()[0]}"
+        axes.text(
+            1.3 * math.cos(math.pi * hue), 1.2 * math.sin(math.pi * hue), text, ha="center", va="center"
+        )
+    for name, hue in marks.items():
+        place = (0.8 * math.cos(math.pi * hue), 0.8 * math.sin(math.pi * hue))
+        axes.plot(*place, marker="o", markersize=9, color="black", markeredgecolor="white")
+        axes.annotate(
+            f"{name} ({hue:+.2f})",
+            place,
+            xytext=(0, 9 if place[1] >= 0 else -9),
+            textcoords="offset points",
+            fontsize=8.5,
+            ha="right" if place[0] >= 0 else "left",
+            va="bottom" if place[1] >= 0 else "top",
+            bbox={"boxstyle": "round", "facecolor": "white", "alpha": 0.85},
+        )
+    axes.set(xlim=(-1.6, 1.6), ylim=(-1.35, 1.35), aspect="equal")
+    axes.set_axis_off()
+    return figure
+
+
+def hue_ramps() -> DescribedFigure:
+    """Red, green and blue of the pure colors, once round the color wheel, above those colors."""
+    alt = (
+        "Three trapezoids over the hue from -1 to 1: each of red, green and blue is 1 on two sixths of the circle, 0 on "
+        "two sixths, and a straight slope between. Below them the pure colors, red in the middle and cyan at both ends."
+    )
+    figure = DescribedFigure(alt, 3.4)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
+    hue = torch.linspace(-1, 1, 601)
+    colors = _pure_colors(hue[None])
+    styles = (("R", "#D00000", "-"), ("G", "#008000", "--"), ("B", "#0040D0", ":"))
+    for channel, (name, shade, dash) in zip(colors[:, 0], styles, strict=True):
+        above.plot(hue.numpy(), channel.numpy(), color=shade, linestyle=dash, linewidth=2.5, label=name)
+    above.set(ylabel="channel, of V", ylim=(-0.05, 1.1))
+    above.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
+    below.imshow(_pixels(colors), extent=(-1, 1, 0, 1), aspect="auto")
+    below.set(xlabel="hue (half-turns)", yticks=[], xlim=(-1, 1))
+    below.set_xticks(list(_HUE_TICKS), _HUE_TICKS.values())
+    return figure
+
+
+def faint_hues(rgb: Tensor, saturation_below: float = 0.1) -> DescribedFigure:
+    """The hues of a photo's faint pixels, drawn as pure colors; all other pixels are white.
+
+    Args:
+        rgb: `(3, H, W)` in [0, 1].
+        saturation_below: which pixels count as faint.
+    """
+    faint = rgb_to_hsv(rgb)[1] < saturation_below
+    alt = f"The faint pixels, {100 * faint.float().mean():.0f} % of the photo, have restless hues."
+    return pictures({f"hue where S < {saturation_below:g}": torch.where(faint, hue_colors(rgb), 1)}, alt=alt)
+
+
+def gray_comparison(rgb: Tensor) -> DescribedFigure:
+    """The V of a photo, its luminance, and how much darker the luminance is.
+
+    Args:
+        rgb: `(3, H, W)` in [0, 1].
+    """
+    value = rgb_to_hsv(rgb)[2:]
+    luminance = (luminance_gray(rgb) + 1) / 2
+    loss = value - luminance
+    alt = (
+        f"The V of a photo, its luminance, and a map of V minus luminance, which is {loss.mean():.2f} on average, {loss.max():.2f} "
+        "at most, and largest where the colors are vivid."
+    )
+    figure = DescribedFigure(alt, WIDTH / 3 * rgb.shape[-2] / rgb.shape[-1] + 0.2)
+    left, middle, right = figure.subplots(1, 3)
+    _show(left, value, "V")
+    _show(middle, luminance, "luminance")
+    shown = right.imshow(loss[0].numpy(), cmap="viridis", vmin=0)
+    right.set_title("V − luminance", fontsize=10)
+    right.set_axis_off()
+    figure.colorbar(shown, ax=right, shrink=0.8)
+    return figure
+
+
+def scale_planes(rgb: Tensor, gray_factor: int = 1, chroma_factor: int = 1) -> DescribedFigure:
+    """A photo's gray and its chroma, each at a scale of its own, what they give together, and the photo.
+
+    Args:
+        rgb: `(3, H, W)` in [0, 1]; H and W are multiples of both factors.
+        gray_factor: how many times shorter the gray's sides become before it is enlarged again.
+        chroma_factor: the same for hue and saturation.
+
+    Raises:
+        ValueError: as `coarsen`.
+    """
+    together = coarsen(rgb, gray_factor, chroma_factor)
+    hue, saturation, _ = rgb_to_hsv(coarsen(rgb, 1, chroma_factor))
+    gray, chroma = _fraction(gray_factor), _fraction(chroma_factor)
+    decibels = "exact" if gray_factor == chroma_factor == 1 else f"{psnr(together, rgb):.1f} dB"
+    panels = {
+        f"gray {gray}": together.amax(0, keepdim=True),
+        f"chroma {chroma}": hsv_to_rgb(torch.stack((hue, saturation, torch.ones_like(hue)))),
+        f"together: {decibels}": together,
+        "photo": rgb,
+    }
+    return pictures(panels, alt=f"A photo whose gray is {gray} and whose chroma is {chroma}.")
+
+
+def scene_at_scales(seed: int, object_scale: float = 1.0, size: int = 256) -> DescribedFigure:
+    """A drawn scene, and the same gray with the scene's true chroma at 1/4 and at 1/16.
+
+    Args:
+        seed: which scene, as in `scenes.draw_scene`.
+        object_scale: enlarges the scene's objects and nothing else.
+        size: height and width in pixels, a multiple of 16.
+
+    Raises:
+        ValueError: if an argument is out of range.
+    """
+    rgb = draw_scene(seed, size, object_scale=object_scale).rgb
+    panels = {f"chroma {_fraction(factor)}": coarsen(rgb, 1, factor) for factor in (1, 4, 16)}
+    return pictures(panels, alt=f"Scene {seed}, its objects {object_scale:.2f} times as large as usual.")
+
+
+def shift_hsv(rgb: Tensor, hue_shift: float, saturation_gain: float) -> Tensor:
+    """The photo with all hues turned and all saturations multiplied; its V stays.
+
+    Args:
+        rgb: `(..., 3, H, W)` in [0, 1].
+        hue_shift: half-turns, any number.
+        saturation_gain: factor of at least 0; saturations stop at 1.
+
+    Returns:
+        Same shape and range.
+
+    Raises:
+        ValueError: if the gain is negative.
+    """
+    gray, chroma = HSV.encode(rgb)
+    hue, saturation = amplify(chroma, saturation_gain, HSV).split(1, -3)
+    return HSV.decode(gray, torch.cat((hue + hue_shift, saturation), -3))
+
+
+def hue_colors(rgb: Tensor) -> Tensor:
+    """The hue of each pixel as a pure color, whose saturation and value are 1.
+
+    Args:
+        rgb: `(3, H, W)` in [0, 1].
+
+    Returns:
+        Same shape and range. Gray pixels, which have no hue, become red.
+    """
+    return _pure_colors(turns_to_half_turns(rgb_to_hsv(rgb)[0]))
+
+
+def coarsen(rgb: Tensor, gray_factor: int, chroma_factor: int, space: ColorSpace = HSV) -> Tensor:
+    """The photo with its gray and its chroma shrunk, each by a factor of its own, and enlarged again.
+
+    Args:
+        rgb: `(3, H, W)` in [0, 1]; H and W are multiples of both factors.
+        gray_factor: how many times shorter the gray's sides become; 1 leaves it.
+        chroma_factor: the same for the chroma, whose hue is averaged and enlarged as a point.
+        space: what gray and chroma are.
+
+    Returns:
+        Same shape and range.
+
+    Raises:
+        ValueError: if a factor is no whole number of at least 1, or does not divide H and W.
+    """
+    size = rgb.shape[-2:]
+    for name, factor in {"gray_factor": gray_factor, "chroma_factor": chroma_factor}.items():
+        if factor < 1 or size[0] % factor or size[1] % factor:
+            raise ValueError(f"{name} must divide height and width, {size[0]} and {size[1]}; got {factor}")
+    gray, chroma = space.encode(rgb[None])
+    gray = resize(shrink(gray, gray_factor), size)
+    chroma = enlarge_chroma(shrink_chroma(chroma, chroma_factor, space), size, space.hue_channel)
+    return space.decode(gray, chroma)[0]
+
+
+def _fraction(factor: int) -> str:
+    return "at full size" if factor == 1 else f"at 1/{factor}"
+
+
+def _pure_colors(hue: Tensor) -> Tensor:
+    return hsv_to_rgb(torch.stack((half_turns_to_turns(hue), torch.ones_like(hue), torch.ones_like(hue))))
+
+
+def _color_disc(side: int) -> np.ndarray:
+    """RGBA pixels of the disc of all hues and saturations at value 1, transparent around it."""
+    axis = torch.linspace(-1, 1, side)
+    y, x = torch.meshgrid(-axis, axis, indexing="ij")
+    radius = torch.hypot(x, y)
+    hue = half_turns_to_turns(torch.atan2(y, x) / torch.pi)
+    rgb = hsv_to_rgb(torch.stack((hue, radius.clamp(max=1), torch.ones_like(hue))))
+    return torch.cat((rgb, (radius <= 1).float()[None])).movedim(0, -1).numpy()
+
+
+def _pixels(image: Tensor) -> np.ndarray:
+    return np.asarray(to_image(image))
+
+
+def _show(axes: Axes, image: Tensor, title: str) -> None:
+    axes.imshow(_pixels(image), cmap="gray", vmin=0, vmax=255)
+    axes.set_title(title, fontsize=10)
+    axes.set_axis_off()
+
+
+def _finish(axes: Axes, x_label: str, y_label: str) -> None:
+    axes.set(xlabel=x_label, ylabel=y_label)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+
+
+def _check_line_count(lines: Mapping[str, Tensor]) -> None:
+    if not 1 <= len(lines) <= len(_LINES):
+        raise ValueError(f"wanted 1 to {len(_LINES)} curves in one figure, got {len(lines)}")

@@ -1,0 +1,239 @@
+"""Figures: what they draw from tensors, how they show themselves, and that they leave nothing open."""
+
+import base64
+import colorsys
+import io
+
+import numpy as np
+import pytest
+import torch
+from matplotlib import pyplot
+from PIL import Image
+from skimage.color import rgb2hsv
+
+from pyramidcolor.plotting import (
+    HUE_NAMES,
+    WIDTH,
+    DescribedFigure,
+    curves,
+    faint_hues,
+    gray_comparison,
+    histograms,
+    hsv_planes,
+    hue_circle,
+    hue_colors,
+    hue_ramps,
+    pictures,
+    shift_hsv,
+)
+
+GENERATOR = torch.Generator().manual_seed(0)
+PHOTO = torch.rand(3, 20, 30, generator=GENERATOR)
+LINE = torch.linspace(0, 1, 5)
+FIGURES = {
+    "pictures": lambda: pictures({"photo": PHOTO, "gray": PHOTO[:1]}),
+    "curves": lambda: curves(
+        LINE, {"a": LINE, "b": 1 - LINE}, x_label="x", y_label="y", alt="Two lines cross."
+    ),
+    "histograms": lambda: histograms({"gray": PHOTO[0]}, x_label="gray", alt="A flat outline."),
+    "hsv_planes": lambda: hsv_planes(PHOTO, hue_shift=0.5, saturation_gain=2.0),
+    "hue_circle": lambda: hue_circle({"grass": 0.6}),
+    "hue_ramps": hue_ramps,
+    "faint_hues": lambda: faint_hues(PHOTO),
+    "gray_comparison": lambda: gray_comparison(PHOTO),
+}
+every_figure = pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
+
+
+def flat(*colors):
+    """A picture of one row with these RGB colors."""
+    return torch.tensor(colors, dtype=torch.float32).T[:, None]
+
+
+def shown(figure, panel=0):
+    """The array behind a panel's picture, in [0, 1]."""
+    return np.asarray(figure.axes[panel].images[0].get_array(), dtype=float) / 255
+
+
+class TestEveryFigure:
+    @every_figure
+    def test_shows_itself_as_a_png_with_alt_text(self, draw):
+        figure = draw()
+        data, metadata = figure._repr_mimebundle_()
+        picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+        width, height = figure.get_size_inches()
+        assert picture.size == (round(100 * width), int(100 * height))
+        assert data["text/plain"] == metadata["image/png"]["alt"] == figure.alt
+        assert len(figure.alt.split()) >= 3
+        assert figure.alt.endswith(".")
+
+    @every_figure
+    def test_is_no_wider_than_a_notebook(self, draw):
+        assert draw().get_size_inches()[0] <= WIDTH <= 8
+
+    @every_figure
+    def test_has_something_drawn_on_it(self, draw):
+        pixels = np.asarray(Image.open(io.BytesIO(draw().png())))
+        assert (pixels < 200).any(axis=-1).mean() > 0.002
+
+    @every_figure
+    def test_draws_the_same_bytes_each_time(self, draw):
+        assert draw().png() == draw().png()
+
+    @every_figure
+    def test_stays_closed(self, draw):
+        draw()
+        assert pyplot.get_fignums() == []
+
+
+class TestPictures:
+    def test_stand_in_rows_under_their_titles(self):
+        figure = pictures(dict.fromkeys("abcde", PHOTO), columns=3)
+        assert [axes.get_title() for axes in figure.axes] == list("abcde")
+        rows = {round(axes.get_subplotspec().rowspan.start) for axes in figure.axes}
+        assert rows == {0, 1}
+
+    def test_keep_their_pixels_to_within_half_an_eight_bit_step(self):
+        np.testing.assert_allclose(
+            shown(pictures({"a": PHOTO})), PHOTO.permute(1, 2, 0), atol=0.5 / 255 + 1e-6
+        )
+
+    def test_of_one_channel_run_from_black_to_white_whatever_they_hold(self):
+        image = pictures({"dim": torch.full((1, 2, 2), 0.5)}).axes[0].images[0]
+        assert image.get_clim() == (0, 255)
+        assert image.get_cmap().name == "gray"
+
+    def test_are_named_in_the_alt_text_after_what_there_is_to_see(self):
+        assert pictures({"a": PHOTO, "b": PHOTO}, alt="Two.").alt == "Two. Pictures: a; b."
+
+    def test_long_titles_are_broken_into_lines(self):
+        title = "true hue and saturation on the luminance"
+        assert pictures({title: PHOTO, "b": PHOTO}).axes[0].get_title().split() == title.split()
+        assert "\n" in pictures({title: PHOTO, "b": PHOTO}).axes[0].get_title()
+
+    @pytest.mark.parametrize(("images", "columns"), [({}, 4), ({"a": PHOTO}, 0)])
+    def test_need_at_least_one_picture_and_one_column(self, images, columns):
+        with pytest.raises(ValueError, match="at least one picture and one column"):
+            pictures(images, columns=columns)
+
+    def test_of_a_wrong_shape_are_refused(self):
+        with pytest.raises(ValueError, match=r"\(2, 20, 30\)"):
+            pictures({"a": PHOTO[:2]})
+
+
+class TestLines:
+    def test_are_drawn_as_given_and_differ_in_dash_as_well_as_in_color(self):
+        lines = {"a": LINE, "b": 1 - LINE, "c": LINE**2, "d": LINE**3}
+        drawn = curves(LINE, lines, x_label="x", y_label="y (m)", alt="Four.").axes[0].lines
+        for line, (name, y) in zip(drawn, lines.items(), strict=True):
+            assert line.get_label() == name
+            np.testing.assert_array_equal(line.get_ydata(), y)
+        assert len({line.get_linestyle() for line in drawn}) == len({line.get_color() for line in drawn}) == 4
+
+    @pytest.mark.parametrize("count", [0, 5])
+    def test_are_one_to_four_in_a_figure(self, count):
+        lines = {str(number): LINE for number in range(count)}
+        with pytest.raises(ValueError, match=f"1 to 4 curves in one figure, got {count}"):
+            curves(LINE, lines, x_label="x", y_label="y", alt="Many.")
+        with pytest.raises(ValueError, match=f"got {count}"):
+            histograms(lines, x_label="x", alt="Many.")
+
+    def test_of_a_histogram_are_percentages_that_add_up_to_a_hundred_even_with_the_rounding_of_a_resize(self):
+        numbers = torch.tensor([-1e-7, 0.0, 0.3, 1.0, 1 + 1e-7])
+        heights = (
+            histograms({"a": numbers}, x_label="x", alt="Some.", bins=4).axes[0].patches[0].get_data().values
+        )
+        np.testing.assert_allclose(heights, [40, 20, 0, 40])
+
+
+class TestHsvPlanes:
+    def test_are_those_of_scikit_image(self):
+        figure = hsv_planes(PHOTO)
+        hsv = rgb2hsv(PHOTO.permute(1, 2, 0).numpy())
+        for panel, plane in ((2, hsv[..., 1]), (3, hsv[..., 2])):
+            np.testing.assert_allclose(shown(figure, panel), plane, atol=0.5 / 255 + 1e-5)
+        pure = [[colorsys.hsv_to_rgb(hue, 1, 1) for hue in row] for row in hsv[..., 0]]
+        np.testing.assert_allclose(shown(figure, 1), pure, atol=0.5 / 255 + 1e-4)
+
+    def test_show_the_changed_photo_and_say_the_change_in_the_alt_text(self):
+        figure = hsv_planes(flat([1, 0, 0]), hue_shift=2 / 3, saturation_gain=0.5)
+        np.testing.assert_allclose(shown(figure), [[[0.5, 1, 0.5]]], atol=1 / 255)
+        assert "+0.67 half-turns" in figure.alt
+        assert "times 0.50" in figure.alt
+
+    def test_refuse_a_negative_gain(self):
+        with pytest.raises(ValueError, match="gain"):
+            hsv_planes(PHOTO, saturation_gain=-1)
+
+
+class TestShiftHsv:
+    @pytest.mark.parametrize("shift", [0.0, 2.0, -2.0, 4.0])
+    def test_whole_turns_change_nothing(self, shift):
+        torch.testing.assert_close(shift_hsv(PHOTO, shift, 1.0), PHOTO, atol=1e-5, rtol=0)
+
+    @pytest.mark.parametrize("shift", [1.0, -1.0])
+    def test_half_a_turn_gives_the_opposite_colors(self, shift):
+        colors = flat([1, 0, 0], [0, 1, 0], [0, 0, 1], [0.4, 0.4, 0.4])
+        opposite = flat([0, 1, 1], [1, 0, 1], [1, 1, 0], [0.4, 0.4, 0.4])
+        torch.testing.assert_close(shift_hsv(colors, shift, 1.0), opposite, atol=1e-6, rtol=0)
+
+    @pytest.mark.parametrize(("shift", "gain"), [(0.3, 0.0), (-0.7, 1.5), (1.0, 10.0)])
+    def test_the_value_stays(self, shift, gain):
+        torch.testing.assert_close(shift_hsv(PHOTO, shift, gain).amax(0), PHOTO.amax(0))
+
+
+class TestHueColors:
+    def test_forget_saturation_and_value(self):
+        colors = flat([0.5, 0.25, 0.25], [0.1, 0.2, 0.1], [0.8, 0.8, 1.0], [0.3, 0.3, 0.3])
+        torch.testing.assert_close(hue_colors(colors), flat([1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]))
+
+
+class TestHueCircle:
+    @pytest.mark.parametrize(("name", "hue"), HUE_NAMES.items())
+    def test_has_each_named_color_at_its_angle_near_the_rim(self, name, hue):
+        disc = hue_circle().axes[0].images[0]
+        pixels = disc.get_array()
+        side = len(pixels)
+        x, y = 0.97 * np.cos(np.pi * hue), 0.97 * np.sin(np.pi * hue)
+        red, green, blue, alpha = pixels[round((1 - y) / 2 * (side - 1)), round((1 + x) / 2 * (side - 1))]
+        wanted = {"red": (1, 0, 0), "yellow": (1, 1, 0), "green": (0, 1, 0)}
+        wanted |= {"cyan": (0, 1, 1), "blue": (0, 0, 1), "magenta": (1, 0, 1)}
+        np.testing.assert_allclose((red, green, blue, alpha), (*wanted[name], 1), atol=0.06)
+
+    def test_draws_the_seam_along_the_left_half_of_the_axis(self):
+        seam = hue_circle().axes[0].lines[0]
+        assert list(seam.get_ydata()) == [0, 0]
+        assert min(seam.get_xdata()) < -1
+        assert max(seam.get_xdata()) == 0
+
+    def test_names_its_marks_in_the_figure_and_in_the_alt_text(self):
+        figure = hue_circle({"sky": -0.7})
+        assert any(text.get_text() == "sky (-0.70)" for text in figure.axes[0].texts)
+        assert "sky at -0.70" in figure.alt
+
+
+def test_the_ramps_are_those_of_colorsys():
+    lines = hue_ramps().axes[0].lines
+    hue = lines[0].get_xdata()
+    expected = np.array([colorsys.hsv_to_rgb(half_turns / 2 % 1, 1, 1) for half_turns in hue])
+    np.testing.assert_allclose(np.stack([line.get_ydata() for line in lines], -1), expected, atol=1e-5)
+
+
+def test_only_faint_pixels_show_their_hue():
+    photo = flat([0.5, 0.5, 0.49], [0.9, 0.1, 0.1], [0.5, 0.48, 0.5])
+    np.testing.assert_array_equal(shown(faint_hues(photo, 0.1))[0], [[1, 1, 0], [1, 1, 1], [1, 0, 1]])
+    assert "67 %" in faint_hues(photo, 0.1).alt
+
+
+def test_the_gray_comparison_shows_value_luma_and_their_difference():
+    figure = gray_comparison(flat([0, 0, 1], [0.5, 0.5, 0.5]))
+    np.testing.assert_allclose(shown(figure, 0), [[1, 0.5]], atol=1 / 255)
+    np.testing.assert_allclose(shown(figure, 1), [[0.114, 0.5]], atol=1 / 255)
+    np.testing.assert_allclose(figure.axes[2].images[0].get_array(), [[0.886, 0]], atol=1e-6)
+
+
+def test_a_described_figure_is_a_matplotlib_figure_that_saves_itself(tmp_path):
+    figure = DescribedFigure("Nothing yet.", height=2)
+    figure.savefig(tmp_path / "nothing.png")
+    with Image.open(tmp_path / "nothing.png") as picture:
+        assert picture.size == (600, 200)
