@@ -9,13 +9,12 @@ the cache. The goal is under 5 %.
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from pyramidcolor.datasets import open_photos
 from pyramidcolor.devices import has_fast_bf16
-from pyramidcolor.files import written_whole
+from pyramidcolor.jobs import write_json
 from pyramidcolor.photos import CachedPhotos, PhotoSubset
 from pyramidcolor.recipes import BEST
 from pyramidcolor.scenes import SyntheticScenes
@@ -47,8 +46,7 @@ def main() -> None:
         records.append(record)
         print(record, flush=True)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(args.out) as part:
-        part.write_text(json.dumps([asdict(record) for record in records], indent=1) + "\n")
+    write_json([asdict(record) for record in records], args.out)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ good either can become. Seconds are of one run on one machine.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from pathlib import Path
@@ -20,7 +19,7 @@ import torch
 
 from pyramidcolor.datasets import open_photos
 from pyramidcolor.evaluation import evaluate
-from pyramidcolor.files import written_whole
+from pyramidcolor.jobs import write_json
 from pyramidcolor.photos import CachedPhotos
 from pyramidcolor.scenes import SyntheticScenes
 from pyramidcolor.splits import split_photos
@@ -109,14 +108,13 @@ def main() -> None:
             )
             print(f"{space}, 1/16 of the {reading}: " + ", ".join(cells))
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(args.out) as part:
-        setting = {
-            "photos": source,
-            "validation": len(held_out),
-            "size": args.size,
-            "torch": torch.__version__,
-        }
-        part.write_text(json.dumps(setting | {"rows": rows}, indent=1) + "\n")
+    setting = {
+        "photos": source,
+        "validation": len(held_out),
+        "size": args.size,
+        "torch": torch.__version__,
+    }
+    write_json(setting | {"rows": rows}, args.out)
 
 
 if __name__ == "__main__":

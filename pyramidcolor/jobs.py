@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -167,11 +168,22 @@ def evaluate_weights(
         results[name] = evaluate(row, photos, size=size, saturation=saturation, working_size=working_size)
         report(_line(name, [f"{results[name][key]:.{digits}f}" for key, (_, digits) in COLUMNS.items()]))
     if json_path is not None:
-        with written_whole(json_path) as part:
-            part.write_text(
-                json.dumps({"photos": len(photos), "size": size, "figures": results}, indent=1) + "\n"
-            )
+        write_json({"photos": len(photos), "size": size, "figures": results}, json_path)
     return results
+
+
+def write_json(value: Any, path: str | os.PathLike) -> None:
+    """Write a value as JSON, whole or not at all; figures that are NaN or infinite, which JSON lacks, become null."""
+    with written_whole(path) as part:
+        part.write_text(json.dumps(_finite(value), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _line(name: str, cells: Iterable[str]) -> str:

@@ -283,7 +283,7 @@ class Scores:
 
     Args:
         measures: the names of the figures to compute, of `MEASURES`; None for all. `ssim` and `delta_e` take
-            the larger part of the time, so leave them out where it counts.
+            nearly half of the time, so leave them out where it counts.
 
     Raises:
         ValueError: if `measures` names something else, or nothing.

@@ -158,6 +158,7 @@ def test_the_table_has_gray_a_tint_and_the_networks(album, tmp_path, weights, ca
     assert [line.split()[0] for line in lines[2:]] == ["gray", "tint", "weights"]
     figures = json.loads((tmp_path / "f.json").read_text())["figures"]
     assert figures["gray"]["saturation_ratio"] == 0
+    assert figures["gray"]["bleeding"] is None  # not a number, which JSON lacks
     assert figures["weights"]["balanced_hue_error_degrees"] > 0
 
 

@@ -11,7 +11,6 @@ A run that was stopped is continued by the same command. Its state stays in `run
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import shlex
 import sys
@@ -24,7 +23,7 @@ from pyramidcolor.budgets import budget
 from pyramidcolor.checkpoints import load_checkpoint, save_checkpoint
 from pyramidcolor.datasets import PhotoShards, open_photos
 from pyramidcolor.files import written_whole
-from pyramidcolor.jobs import COLUMNS, evaluate_weights, train_on_photos
+from pyramidcolor.jobs import COLUMNS, evaluate_weights, train_on_photos, write_json
 from pyramidcolor.photos import JoinedPhotos, Photos
 from pyramidcolor.recipes import recipe
 from pyramidcolor.training import PHASES, TrainingConfig, read_history
@@ -144,8 +143,7 @@ def publish(name: str, out: Path, config: TrainingConfig, args: argparse.Namespa
     lines += ["", notes.read_text(encoding="utf-8").strip() if notes.exists() else "Looked at: not yet."]
     with written_whole(folder / f"{name}.md") as part:
         part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    with written_whole(folder / f"{name}.json") as part:
-        part.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    write_json(rows, folder / f"{name}.json")
 
 
 def without(words: list[str], *options: str) -> list[str]:
