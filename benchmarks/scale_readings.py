@@ -21,9 +21,10 @@ from pyramidcolor.datasets import open_photos
 from pyramidcolor.evaluation import evaluate
 from pyramidcolor.jobs import write_json
 from pyramidcolor.photos import CachedPhotos
+from pyramidcolor.recipes import TrainingConfig
 from pyramidcolor.scenes import SyntheticScenes
 from pyramidcolor.splits import split_photos
-from pyramidcolor.training import TrainingConfig, train
+from pyramidcolor.training import train
 
 READINGS = {"side": ("side", (8, 3, 1)), "area": ("area", (8, 3, 1)), "area, same time": ("area", (2, 3, 1))}
 """For each row the reading and the epochs of the three phases; stage one takes about four times as long by area."""

@@ -6,7 +6,7 @@ After Kuo, Wei and You, "Chroma Component Generation of Gray Images Using Multi-
 - `losses`: the wrapped hue loss (Eq. 2) and the chroma loss (Eq. 1)
 - `models`: stage one, stage two, and the two joined
 - `images`, `photos`, `datasets`, `splits`, `dataset_check`, `scenes`, `batches`: from files and drawn scenes to batches
-- `training`, `recipes`, `evaluation`, `metrics`: three phases, and how well they went
+- `recipes`, `objective`, `training`, `evaluation`, `metrics`: three phases, and how well they went
 - `checkpoints`, `inference`: weights files, and color for photos of any size
 - `plotting`, `widgets`, `exercises`, `budgets`, `notebooks`: what the notebooks stand on
 - `jobs`: the long jobs behind the command line, `python -m pyramidcolor --help`

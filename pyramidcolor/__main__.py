@@ -212,8 +212,7 @@ def _colorize(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace) -> int:
     from .budgets import budget
     from .jobs import train_on_photos
-    from .recipes import recipe
-    from .training import PHASES
+    from .recipes import PHASES, recipe
 
     chosen = {"stage-one": PHASES[:1], "stage-two": PHASES[1:], "both": PHASES}
     phases, photos = PHASES, args.photos

@@ -23,9 +23,10 @@ from .images import to_image, write_image
 from .inference import WORKING_SIZE, colorize_by_stage
 from .photos import CachedPhotos, Photos, PhotoSubset
 from .plotting import history
+from .recipes import TrainingConfig
 from .scenes import SyntheticScenes
 from .splits import split_photos, without
-from .training import EpochRecord, Run, TrainingConfig, run_folder, train
+from .training import EpochRecord, Run, run_folder, train
 
 _STRIP_PHOTOS = 6
 _CALIBRATION_PHOTOS = 64

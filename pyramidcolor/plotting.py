@@ -307,7 +307,7 @@ def gray_comparison(rgb: Tensor) -> DescribedFigure:
 
 
 def scale_planes(rgb: Tensor, gray_factor: int = 1, chroma_factor: int = 1) -> DescribedFigure:
-    """A photo's gray and its chroma, each at a scale of its own, what they give together, and the photo.
+    """A photo's gray and its chroma (at V = 1), each at a scale of its own, what they give together, and the photo.
 
     Args:
         rgb: `(3, H, W)` in [0, 1]; H and W are multiples of both factors.
@@ -318,12 +318,12 @@ def scale_planes(rgb: Tensor, gray_factor: int = 1, chroma_factor: int = 1) -> D
         ValueError: as `coarsen`.
     """
     together = coarsen(rgb, gray_factor, chroma_factor)
-    hue, saturation, _ = rgb_to_hsv(coarsen(rgb, 1, chroma_factor))
+    bright = _coarse_chroma(rgb, chroma_factor)
     gray, chroma = _fraction(gray_factor), _fraction(chroma_factor)
     decibels = "exact" if gray_factor == chroma_factor == 1 else f"{psnr(together, rgb):.1f} dB"
     panels = {
         f"gray {gray}": together.amax(0, keepdim=True),
-        f"chroma {chroma}": hsv_to_rgb(torch.stack((hue, saturation, torch.ones_like(hue)))),
+        f"chroma {chroma}": bright,
         f"together: {decibels}": together,
         "photo": rgb,
     }
@@ -331,7 +331,7 @@ def scale_planes(rgb: Tensor, gray_factor: int = 1, chroma_factor: int = 1) -> D
 
 
 def scene_at_scales(seed: int, object_scale: float = 1.0, size: int = 256) -> DescribedFigure:
-    """A drawn scene, and the same gray with the scene's true chroma at 1/4 and at 1/16.
+    """A drawn scene, the same gray with the scene's true chroma at 1/4 and at 1/16, and the latter alone (at V = 1).
 
     Args:
         seed: which scene, as in `scenes.draw_scene`.
@@ -343,6 +343,7 @@ def scene_at_scales(seed: int, object_scale: float = 1.0, size: int = 256) -> De
     """
     rgb = draw_scene(seed, size, object_scale=object_scale).rgb
     panels = {f"chroma {_fraction(factor)}": coarsen(rgb, 1, factor) for factor in (1, 4, 16)}
+    panels["1/16, chroma alone"] = _coarse_chroma(rgb, 16)
     return pictures(panels, alt=f"Scene {seed}, its objects {object_scale:.2f} times as large as usual.")
 
 
@@ -400,6 +401,13 @@ def coarsen(rgb: Tensor, gray_factor: int, chroma_factor: int, space: ColorSpace
     gray = resize(shrink(gray, gray_factor), size)
     chroma = enlarge_chroma(shrink_chroma(chroma, chroma_factor, space), size, space.hue_channel)
     return space.decode(gray, chroma)[0]
+
+
+def _coarse_chroma(rgb: Tensor, factor: int) -> Tensor:
+    """Hue and saturation at a scale, at V = 1: black pixels too, whose color RGB would not keep."""
+    _, chroma = HSV.encode(rgb[None])
+    chroma = enlarge_chroma(shrink_chroma(chroma, factor, HSV), rgb.shape[-2:], HSV.hue_channel)
+    return HSV.decode(torch.ones_like(chroma[:, :1]), chroma)[0]
 
 
 def _fraction(factor: int) -> str:

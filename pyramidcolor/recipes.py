@@ -1,10 +1,100 @@
-"""Named training configurations: the paper's, ours, and the rows that they are compared with."""
+"""What a training run can be told, and four named ways to be told: the paper's, ours, and two to compare with."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from .training import TrainingConfig
+from .colorspaces import COLOR_SPACES
+
+PHASES = ("stage-one", "stage-two", "fine-tune")
+"""The paper's three: stage one alone; stage two on a frozen stage one; both."""
+
+SHRINKINGS = ("point", "number", "rgb")
+"""How the truth shrinks to the low scale: hues as points, hues as numbers (the letter of the paper), or before encoding."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """All that decides what a run computes; two runs with the same config, photos and threads get the same weights.
+
+    Attributes:
+        color_space: name of one of `COLOR_SPACES`.
+        low_scale_net: arguments for `LowScaleNet`.
+        pyramid_net: arguments for `PyramidNet`.
+        phases: which of `PHASES` to run, in order.
+        epochs: the most epochs of each phase of `PHASES`.
+        patience: a phase ends when its validation loss has not fallen for this many epochs.
+        epoch_photos: photos an epoch visits, or None for all.
+        batch_size: photos a step, over all processes.
+        learning_rates: Adam's peak rate for each phase of `PHASES`; it rises for a tenth of the phase, then falls as a cosine.
+        size: side of the training views in pixels; stage one alone is trained on views as small as its input.
+        smallest_crop: side of the smallest view as a share of the photo's shorter side.
+        hue_factor: lambda of Eq. 1.
+        wrap: whether the hue's distance is the wrapped one of Eq. 2; only for the color space "hsv".
+        weigh_by_saturation: whether a pixel's hue error counts as much as its true saturation.
+        rebalance: from 0, every pixel's hue counts the same, toward 1, every hue does; 0.5 is Zhang's mixture of both.
+        shrinking: one of `SHRINKINGS`.
+        exposure: gray is darkened by up to this share, at random, so that dim photos are known too.
+        luminance_share: share of photos whose gray is luminance instead of the color space's own, as in scanned photos.
+        calibrate: whether a finished network gets the `saturation_gain` that makes the validation photos as vivid as they are.
+        precision: "fp32", "bf16", or "auto" for bf16 where the processor is fast at it.
+        seed: of the weights, the order of photos and the views.
+    """
+
+    color_space: str = "hsv"
+    low_scale_net: dict[str, Any] = field(default_factory=dict)
+    pyramid_net: dict[str, Any] = field(default_factory=dict)
+    phases: tuple[str, ...] = PHASES
+    epochs: tuple[int, int, int] = (20, 10, 5)
+    patience: int = 5
+    epoch_photos: int | None = None
+    batch_size: int = 32
+    learning_rates: tuple[float, float, float] = (1e-3, 1e-3, 3e-4)
+    size: int = 128
+    smallest_crop: float = 0.7
+    hue_factor: float = 1.0
+    wrap: bool = True
+    weigh_by_saturation: bool = False
+    rebalance: float = 0.0
+    shrinking: str = "point"
+    exposure: float = 0.0
+    luminance_share: float = 0.0
+    calibrate: bool = False
+    precision: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self):
+        unknown = set(self.phases) - set(PHASES)
+        checks = {
+            f"phases must be of {', '.join(PHASES)}, got {', '.join(map(str, sorted(unknown)))}": not unknown
+            and self.phases,
+            f"color_space must be one of {', '.join(COLOR_SPACES)}, got {self.color_space!r}": self.color_space
+            in COLOR_SPACES,
+            f"shrinking must be one of {', '.join(SHRINKINGS)}, got {self.shrinking!r}": self.shrinking
+            in SHRINKINGS,
+            f"epochs must be three numbers of at least 1, got {self.epochs}": len(self.epochs) == 3
+            and min(self.epochs) > 0,
+            f"learning_rates must be three positive numbers, got {self.learning_rates}": len(
+                self.learning_rates
+            )
+            == 3
+            and min(self.learning_rates) > 0,
+            f"patience must be at least 1, got {self.patience}": self.patience > 0,
+            f"batch_size must be at least 1, got {self.batch_size}": self.batch_size > 0,
+            f"epoch_photos must be at least 1, got {self.epoch_photos}": self.epoch_photos is None
+            or self.epoch_photos > 0,
+            f"size must be at least 1, got {self.size}": self.size > 0,
+            f"smallest_crop must lie in (0, 1], got {self.smallest_crop}": 0 < self.smallest_crop <= 1,
+            f"hue_factor (lambda) must be at least 0, got {self.hue_factor}": self.hue_factor >= 0,
+            f"rebalance must lie in [0, 1), got {self.rebalance}": 0 <= self.rebalance < 1,
+            f"exposure must lie in [0, 1), got {self.exposure}": 0 <= self.exposure < 1,
+            f"luminance_share must lie in [0, 1], got {self.luminance_share}": 0 <= self.luminance_share <= 1,
+        }
+        for message, holds in checks.items():
+            if not holds:
+                raise ValueError(message)
+
 
 _NETWORK = {
     "low_scale_net": {

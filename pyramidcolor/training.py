@@ -12,13 +12,13 @@ import math
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from .batches import BatchReader, center_view
@@ -31,105 +31,14 @@ from .checkpoints import (
     save_checkpoint,
     save_tensors,
 )
-from .colorspaces import COLOR_SPACES, ColorSpace, hue_of, luminance_gray, shrink_chroma
+from .colorspaces import COLOR_SPACES
 from .devices import choose_precision
 from .files import written_whole
-from .images import shrink
-from .losses import chroma_loss, hue_point_loss, saturation_weight
-
-PHASES = ("stage-one", "stage-two", "fine-tune")
-"""The paper's three: stage one alone; stage two on a frozen stage one; both."""
-
-SHRINKINGS = ("point", "number", "rgb")
-"""How the truth shrinks to the low scale: hues as points, hues as numbers (the letter of the paper), or before encoding."""
-
-HUE_BINS = 24
-"""Bins of 15 degrees in which `rebalance` counts how often a hue occurs."""
+from .objective import PhaseStep, hue_weights
+from .recipes import PHASES, TrainingConfig
 
 _VALIDATION_BATCH = 16
 _DIVERGED = 3.0  # an epoch's loss this many times the phase's first has left the valley for good
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """All that decides what a run computes; two runs with the same config, photos and threads get the same weights.
-
-    Attributes:
-        color_space: name of one of `COLOR_SPACES`.
-        low_scale_net: arguments for `LowScaleNet`.
-        pyramid_net: arguments for `PyramidNet`.
-        phases: which of `PHASES` to run, in order.
-        epochs: the most epochs of each phase of `PHASES`.
-        patience: a phase ends when its validation loss has not fallen for this many epochs.
-        epoch_photos: photos an epoch visits, or None for all.
-        batch_size: photos a step, over all processes.
-        learning_rates: Adam's peak rate for each phase of `PHASES`; it rises for a tenth of the phase, then falls as a cosine.
-        size: side of the training views in pixels; stage one alone is trained on views as small as its input.
-        smallest_crop: side of the smallest view as a share of the photo's shorter side.
-        hue_factor: lambda of Eq. 1.
-        wrap: whether the hue's distance is the wrapped one of Eq. 2; only for the color space "hsv".
-        weigh_by_saturation: whether a pixel's hue error counts as much as its true saturation.
-        rebalance: from 0, every pixel's hue counts the same, toward 1, every hue does; 0.5 is Zhang's mixture of both.
-        shrinking: one of `SHRINKINGS`.
-        exposure: gray is darkened by up to this share, at random, so that dim photos are known too.
-        luminance_share: share of photos whose gray is luminance instead of the color space's own, as in scanned photos.
-        calibrate: whether a finished network gets the `saturation_gain` that makes the validation photos as vivid as they are.
-        precision: "fp32", "bf16", or "auto" for bf16 where the processor is fast at it.
-        seed: of the weights, the order of photos and the views.
-    """
-
-    color_space: str = "hsv"
-    low_scale_net: dict[str, Any] = field(default_factory=dict)
-    pyramid_net: dict[str, Any] = field(default_factory=dict)
-    phases: tuple[str, ...] = PHASES
-    epochs: tuple[int, int, int] = (20, 10, 5)
-    patience: int = 5
-    epoch_photos: int | None = None
-    batch_size: int = 32
-    learning_rates: tuple[float, float, float] = (1e-3, 1e-3, 3e-4)
-    size: int = 128
-    smallest_crop: float = 0.7
-    hue_factor: float = 1.0
-    wrap: bool = True
-    weigh_by_saturation: bool = False
-    rebalance: float = 0.0
-    shrinking: str = "point"
-    exposure: float = 0.0
-    luminance_share: float = 0.0
-    calibrate: bool = False
-    precision: str = "auto"
-    seed: int = 0
-
-    def __post_init__(self):
-        unknown = set(self.phases) - set(PHASES)
-        checks = {
-            f"phases must be of {', '.join(PHASES)}, got {', '.join(map(str, sorted(unknown)))}": not unknown
-            and self.phases,
-            f"color_space must be one of {', '.join(COLOR_SPACES)}, got {self.color_space!r}": self.color_space
-            in COLOR_SPACES,
-            f"shrinking must be one of {', '.join(SHRINKINGS)}, got {self.shrinking!r}": self.shrinking
-            in SHRINKINGS,
-            f"epochs must be three numbers of at least 1, got {self.epochs}": len(self.epochs) == 3
-            and min(self.epochs) > 0,
-            f"learning_rates must be three positive numbers, got {self.learning_rates}": len(
-                self.learning_rates
-            )
-            == 3
-            and min(self.learning_rates) > 0,
-            f"patience must be at least 1, got {self.patience}": self.patience > 0,
-            f"batch_size must be at least 1, got {self.batch_size}": self.batch_size > 0,
-            f"epoch_photos must be at least 1, got {self.epoch_photos}": self.epoch_photos is None
-            or self.epoch_photos > 0,
-            f"size must be at least 1, got {self.size}": self.size > 0,
-            f"smallest_crop must lie in (0, 1], got {self.smallest_crop}": 0 < self.smallest_crop <= 1,
-            f"hue_factor (lambda) must be at least 0, got {self.hue_factor}": self.hue_factor >= 0,
-            f"rebalance must lie in [0, 1), got {self.rebalance}": 0 <= self.rebalance < 1,
-            f"exposure must lie in [0, 1), got {self.exposure}": 0 <= self.exposure < 1,
-            f"luminance_share must lie in [0, 1], got {self.luminance_share}": 0 <= self.luminance_share <= 1,
-        }
-        for message, holds in checks.items():
-            if not holds:
-                raise ValueError(message)
 
 
 @dataclass(frozen=True)
@@ -459,137 +368,6 @@ class Run:
         self.records = [EpochRecord(**record) for record in json.loads(metadata["records"])]
 
 
-class PhaseStep(nn.Module):
-    """The loss of one phase for a batch of RGB photos; a module, so that several processes can share it.
-
-    Args:
-        colorizer: the network to train.
-        phase: one of `PHASES`. Parameters that the phase leaves alone are frozen, batch statistics too.
-        config: the loss's arguments.
-        hue_weights: weight of each of `HUE_BINS` bins of hue, or None.
-    """
-
-    def __init__(
-        self, colorizer: Colorizer, phase: str, config: TrainingConfig, hue_weights: list[float] | None = None
-    ):
-        super().__init__()
-        self.model, self.space, self.phase, self.config = (
-            colorizer.model,
-            colorizer.color_space,
-            phase,
-            config,
-        )
-        self.register_buffer(
-            "hue_weights", None if hue_weights is None else torch.tensor(hue_weights), persistent=False
-        )
-        self.model.low_scale_net.requires_grad_(phase != "stage-two")
-        self.model.pyramid_net.requires_grad_(phase != "stage-one")
-
-    def train(self, mode: bool = True) -> PhaseStep:
-        """Training mode for what the phase trains; the rest keeps its batch statistics."""
-        super().train(mode)
-        self.model.low_scale_net.train(mode and self.phase != "stage-two")
-        return self
-
-    def forward(
-        self, rgb: Tensor, gray_scale: Tensor | None = None, luminance: Tensor | None = None
-    ) -> Tensor:
-        """The loss.
-
-        Args:
-            rgb: `(B, 3, H, W)` in [0, 1]; in stage one already as small as its input.
-            gray_scale: `(B,)`, brightness of each gray picture as a share of the photo's, or None for 1.
-            luminance: `(B,)` of bool, which photos' gray is luminance, or None for none.
-
-        Returns:
-            Scalar; in the last phase the sum of both stages' losses, so that stage one's own output stays meaningful.
-        """
-        net = self.model.low_scale_net
-        # Encoding stays in full precision: a hue in bf16 is coarse, and its gradient is not needed.
-        with torch.autocast(rgb.device.type, enabled=False):
-            gray, chroma = self.space.encode(rgb)
-            if luminance is not None and luminance.any():
-                gray = torch.where(luminance[:, None, None, None], luminance_gray(rgb), gray)
-            if gray_scale is not None:
-                gray = (gray + 1) * gray_scale[:, None, None, None] - 1
-            gray = gray.contiguous(memory_format=torch.channels_last)
-        if self.phase == "stage-one":
-            return self._loss(
-                net(gray, shrunk=True), self._low_truth(rgb, chroma, net.low_factor // net.input_factor)
-            )
-        if self.phase == "stage-two":
-            with torch.no_grad():
-                low_chroma = net(gray)
-            return self._loss(self.model.pyramid_net(low_chroma, gray), chroma)
-        low_chroma, full_chroma = self.model.both_scales(gray)
-        return self._loss(full_chroma, chroma) + self._loss(
-            low_chroma, self._low_truth(rgb, chroma, net.low_factor)
-        )
-
-    def _low_truth(self, rgb: Tensor, chroma: Tensor, factor: int) -> Tensor:
-        with torch.autocast(rgb.device.type, enabled=False):
-            if self.config.shrinking == "rgb":
-                return self.space.encode(shrink(rgb, factor))[1]
-            if self.config.shrinking == "number":
-                return shrink(chroma, factor)
-            return shrink_chroma(chroma, factor, self.space)
-
-    def _loss(self, predicted: Tensor, target: Tensor) -> Tensor:
-        config, space = self.config, self.space
-        with torch.autocast(predicted.device.type, enabled=False):
-            options = {"hue_factor": config.hue_factor, "hue_weight": self._hue_weight(target)}
-            if space.point_channels is not None:
-                return hue_point_loss(
-                    predicted.float(), target, point_channels=space.point_channels, **options
-                )
-            return chroma_loss(
-                predicted.float(), target, hue_channel=space.hue_channel, wrap=config.wrap, **options
-            )
-
-    def _hue_weight(self, target: Tensor) -> Tensor | None:
-        hue, weight = hue_of(target, self.space), None
-        if hue is None:
-            return None
-        if self.config.weigh_by_saturation:
-            weight = saturation_weight(target[:, self.space.saturation_channel].unsqueeze(1))
-        if self.hue_weights is not None:
-            rarity = self.hue_weights[_hue_bin(hue)]
-            weight = rarity if weight is None else weight * rarity
-        return weight
-
-
-def hue_weights(
-    photos: Sequence[Tensor], rebalance: float, space: ColorSpace, seed: int = 0, sample: int = 1000
-) -> list[float]:
-    """How much each bin of hue should count so that rare hues are learned too.
-
-    Args:
-        photos: the training set; a sample of it is read.
-        rebalance: 0 gives 1 for every bin; toward 1 the weights go as 1 over the hue's frequency.
-        space: one with a hue; for any other all weights are 1.
-        seed: of the sample.
-        sample: how many photos to read at most.
-
-    Returns:
-        `HUE_BINS` weights whose mean over pixels, each as heavy as its saturation times its value, is 1.
-
-    Source:
-        Zhang, Isola and Efros, "Colorful image colorization", ECCV 2016, Eq. 4, with bins of hue in place of bins of ab.
-    """
-    counts = torch.zeros(HUE_BINS, dtype=torch.float64)
-    for index in np.random.default_rng([seed, 1]).permutation(len(photos))[:sample]:
-        gray, chroma = space.encode(center_view(photos[int(index)], 32)[None])
-        hue = hue_of(chroma, space)
-        if hue is None:
-            return [1.0] * HUE_BINS
-        weight = (chroma[:, space.saturation_channel].unsqueeze(1) + 1) * (gray + 1) / 4
-        counts.scatter_add_(0, _hue_bin(hue).flatten(), weight.flatten().double())
-    share = counts / counts.sum().clamp(min=1e-12)
-    # Zhang mixes the frequencies with a uniform distribution, then inverts: more of the uniform is less rebalancing.
-    weights = 1 / (rebalance * share + (1 - rebalance) / HUE_BINS)
-    return (weights / (weights * share).sum()).tolist()
-
-
 def one_cycle(done: float) -> float:
     """The learning rate as a share of its peak: up in a straight line for a tenth of a phase, then down as a cosine.
 
@@ -620,11 +398,6 @@ def read_history(out: str | os.PathLike) -> list[EpochRecord]:
     names = {field.name for field in fields(EpochRecord)}
     lines = (json.loads(line) for line in path.read_text().splitlines())
     return [EpochRecord(**{name: line[name] for name in names}) for line in lines]
-
-
-def _hue_bin(hue: Tensor) -> Tensor:
-    # Centered on red, so that the seam of numbers lies between two bins.
-    return ((hue + 1) / 2 * HUE_BINS + 0.5).long() % HUE_BINS
 
 
 def _copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -18,7 +18,8 @@ from pyramidcolor.checkpoints import build_colorizer
 from pyramidcolor.colorspaces import HSV, LAB, YUV, shrink_chroma
 from pyramidcolor.losses import chroma_loss, hue_difference
 from pyramidcolor.models import LowScaleNet, PyramidNet, TwoStageColorizer, scale_factors
-from pyramidcolor.training import TrainingConfig, train
+from pyramidcolor.recipes import TrainingConfig
+from pyramidcolor.training import train
 
 READINGS = ["side", "area"]  # of "1/16" and "1/4"
 THIN = {

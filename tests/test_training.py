@@ -19,14 +19,11 @@ from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, load_tens
 from pyramidcolor.colorspaces import COLOR_SPACES, HSV, HSV_POINT, LAB
 from pyramidcolor.evaluation import evaluate
 from pyramidcolor.images import sample_photo
+from pyramidcolor.objective import HUE_BINS, PhaseStep, hue_weights
+from pyramidcolor.recipes import PHASES, TrainingConfig
 from pyramidcolor.scenes import SyntheticScenes
 from pyramidcolor.training import (
-    HUE_BINS,
-    PHASES,
-    PhaseStep,
-    TrainingConfig,
     TrainingDivergedError,
-    hue_weights,
     one_cycle,
     read_history,
     run_folder,

@@ -25,8 +25,8 @@ from pyramidcolor.datasets import PhotoShards, open_photos
 from pyramidcolor.files import written_whole
 from pyramidcolor.jobs import COLUMNS, evaluate_weights, train_on_photos, write_json
 from pyramidcolor.photos import JoinedPhotos, Photos
-from pyramidcolor.recipes import recipe
-from pyramidcolor.training import PHASES, TrainingConfig, read_history
+from pyramidcolor.recipes import PHASES, TrainingConfig, recipe
+from pyramidcolor.training import read_history
 
 ROOT = Path(__file__).resolve().parents[1]
 LARGEST = 12_000_000  # bytes; a file that travels with every clone

@@ -1,0 +1,155 @@
+"""What training makes small: the loss of each phase, from a batch of RGB photos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .batches import center_view
+from .checkpoints import Colorizer
+from .colorspaces import ColorSpace, hue_of, luminance_gray, shrink_chroma
+from .images import shrink
+from .losses import chroma_loss, hue_point_loss, saturation_weight
+from .recipes import TrainingConfig
+
+HUE_BINS = 24
+"""Bins of 15 degrees in which `rebalance` counts how often a hue occurs."""
+
+
+class PhaseStep(nn.Module):
+    """The loss of one phase for a batch of RGB photos; a module, so that several processes can share it.
+
+    Args:
+        colorizer: the network to train.
+        phase: one of `PHASES`. Parameters that the phase leaves alone are frozen, batch statistics too.
+        config: the loss's arguments.
+        hue_weights: weight of each of `HUE_BINS` bins of hue, or None.
+    """
+
+    def __init__(
+        self, colorizer: Colorizer, phase: str, config: TrainingConfig, hue_weights: list[float] | None = None
+    ):
+        super().__init__()
+        self.model, self.space, self.phase, self.config = (
+            colorizer.model,
+            colorizer.color_space,
+            phase,
+            config,
+        )
+        self.register_buffer(
+            "hue_weights", None if hue_weights is None else torch.tensor(hue_weights), persistent=False
+        )
+        self.model.low_scale_net.requires_grad_(phase != "stage-two")
+        self.model.pyramid_net.requires_grad_(phase != "stage-one")
+
+    def train(self, mode: bool = True) -> PhaseStep:
+        """Training mode for what the phase trains; the rest keeps its batch statistics."""
+        super().train(mode)
+        self.model.low_scale_net.train(mode and self.phase != "stage-two")
+        return self
+
+    def forward(
+        self, rgb: Tensor, gray_scale: Tensor | None = None, luminance: Tensor | None = None
+    ) -> Tensor:
+        """The loss.
+
+        Args:
+            rgb: `(B, 3, H, W)` in [0, 1]; in stage one already as small as its input.
+            gray_scale: `(B,)`, brightness of each gray picture as a share of the photo's, or None for 1.
+            luminance: `(B,)` of bool, which photos' gray is luminance, or None for none.
+
+        Returns:
+            Scalar; in the last phase the sum of both stages' losses, so that stage one's own output stays meaningful.
+        """
+        net = self.model.low_scale_net
+        # Encoding stays in full precision: a hue in bf16 is coarse, and its gradient is not needed.
+        with torch.autocast(rgb.device.type, enabled=False):
+            gray, chroma = self.space.encode(rgb)
+            if luminance is not None and luminance.any():
+                gray = torch.where(luminance[:, None, None, None], luminance_gray(rgb), gray)
+            if gray_scale is not None:
+                gray = (gray + 1) * gray_scale[:, None, None, None] - 1
+            gray = gray.contiguous(memory_format=torch.channels_last)
+        if self.phase == "stage-one":
+            return self._loss(
+                net(gray, shrunk=True), self._low_truth(rgb, chroma, net.low_factor // net.input_factor)
+            )
+        if self.phase == "stage-two":
+            with torch.no_grad():
+                low_chroma = net(gray)
+            return self._loss(self.model.pyramid_net(low_chroma, gray), chroma)
+        low_chroma, full_chroma = self.model.both_scales(gray)
+        return self._loss(full_chroma, chroma) + self._loss(
+            low_chroma, self._low_truth(rgb, chroma, net.low_factor)
+        )
+
+    def _low_truth(self, rgb: Tensor, chroma: Tensor, factor: int) -> Tensor:
+        with torch.autocast(rgb.device.type, enabled=False):
+            if self.config.shrinking == "rgb":
+                return self.space.encode(shrink(rgb, factor))[1]
+            if self.config.shrinking == "number":
+                return shrink(chroma, factor)
+            return shrink_chroma(chroma, factor, self.space)
+
+    def _loss(self, predicted: Tensor, target: Tensor) -> Tensor:
+        config, space = self.config, self.space
+        with torch.autocast(predicted.device.type, enabled=False):
+            options = {"hue_factor": config.hue_factor, "hue_weight": self._hue_weight(target)}
+            if space.point_channels is not None:
+                return hue_point_loss(
+                    predicted.float(), target, point_channels=space.point_channels, **options
+                )
+            return chroma_loss(
+                predicted.float(), target, hue_channel=space.hue_channel, wrap=config.wrap, **options
+            )
+
+    def _hue_weight(self, target: Tensor) -> Tensor | None:
+        hue, weight = hue_of(target, self.space), None
+        if hue is None:
+            return None
+        if self.config.weigh_by_saturation:
+            weight = saturation_weight(target[:, self.space.saturation_channel].unsqueeze(1))
+        if self.hue_weights is not None:
+            rarity = self.hue_weights[_hue_bin(hue)]
+            weight = rarity if weight is None else weight * rarity
+        return weight
+
+
+def hue_weights(
+    photos: Sequence[Tensor], rebalance: float, space: ColorSpace, seed: int = 0, sample: int = 1000
+) -> list[float]:
+    """How much each bin of hue should count so that rare hues are learned too.
+
+    Args:
+        photos: the training set; a sample of it is read.
+        rebalance: 0 gives 1 for every bin; toward 1 the weights go as 1 over the hue's frequency.
+        space: one with a hue; for any other all weights are 1.
+        seed: of the sample.
+        sample: how many photos to read at most.
+
+    Returns:
+        `HUE_BINS` weights whose mean over pixels, each as heavy as its saturation times its value, is 1.
+
+    Source:
+        Zhang, Isola and Efros, "Colorful image colorization", ECCV 2016, Eq. 4, with bins of hue in place of bins of ab.
+    """
+    counts = torch.zeros(HUE_BINS, dtype=torch.float64)
+    for index in np.random.default_rng([seed, 1]).permutation(len(photos))[:sample]:
+        gray, chroma = space.encode(center_view(photos[int(index)], 32)[None])
+        hue = hue_of(chroma, space)
+        if hue is None:
+            return [1.0] * HUE_BINS
+        weight = (chroma[:, space.saturation_channel].unsqueeze(1) + 1) * (gray + 1) / 4
+        counts.scatter_add_(0, _hue_bin(hue).flatten(), weight.flatten().double())
+    share = counts / counts.sum().clamp(min=1e-12)
+    # Zhang mixes the frequencies with a uniform distribution, then inverts: more of the uniform is less rebalancing.
+    weights = 1 / (rebalance * share + (1 - rebalance) / HUE_BINS)
+    return (weights / (weights * share).sum()).tolist()
+
+
+def _hue_bin(hue: Tensor) -> Tensor:
+    # Centered on red, so that the seam of numbers lies between two bins.
+    return ((hue + 1) / 2 * HUE_BINS + 0.5).long() % HUE_BINS
