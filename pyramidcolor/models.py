@@ -112,6 +112,8 @@ class PyramidNet(nn.Module):
             gray of the low scale, enlarged with the chroma.
         full_gray: whether the gray picture joins once more at full size, before the last two convolutions. False is the
             letter of the paper: the deconvolution itself gives the chroma, which then cannot follow edges.
+        residual: whether the result is a correction, added to stage one's chroma enlarged; it begins as none. The paper says
+            nothing of it. Without, stage two has to learn first to repeat what stage one knows.
         norm: whether batch normalization follows every convolution but the last.
         hue_channel: index of the chroma channel that is a hue in half-turns, or None: it is enlarged as a point on the
             circle, so that no false hues appear where it crosses the seam.
@@ -135,6 +137,7 @@ class PyramidNet(nn.Module):
         depth: int = 3,
         middle_gray: bool = True,
         full_gray: bool = True,
+        residual: bool = False,
         norm: bool = False,
         hue_channel: int | None = 0,
     ):
@@ -146,6 +149,7 @@ class PyramidNet(nn.Module):
         self.low_factor, self.middle_factor = scale_factors(scales)
         self.chroma_channels = chroma_channels
         self.middle_gray, self.full_gray, self.hue_channel = middle_gray, full_gray, hue_channel
+        self.residual = residual
         joined = chroma_channels + 1
         self.low = _convolutions(joined, low_width, depth, norm)
         self.middle = _convolutions(joined, middle_width, depth, norm)
@@ -159,6 +163,8 @@ class PyramidNet(nn.Module):
                 nn.Conv2d(full_width, chroma_channels, 3, padding=1),
             )
         initialize_he(self)
+        if residual:
+            nn.init.zeros_((self.full if full_gray else self.middle_to_full)[-1].weight)
 
     def forward(self, low_chroma: Tensor, gray: Tensor) -> Tensor:
         """Full-size chroma of a gray picture whose low-scale chroma is known.
@@ -190,7 +196,17 @@ class PyramidNet(nn.Module):
         features = self.middle_to_full(self.joined(torch.cat((low, self.middle(enlarged)), 1)))
         if self.full_gray:
             features = self.full(torch.cat((features.relu(), gray), 1))
-        return features.tanh()
+        if not self.residual:
+            return features.tanh()
+        return self._corrected(enlarge_chroma(low_chroma, (height, width), self.hue_channel), features.tanh())
+
+    def _corrected(self, chroma: Tensor, correction: Tensor) -> Tensor:
+        channels = list((chroma + correction).unbind(1))
+        for index, channel in enumerate(channels):
+            # A hue that is turned beyond the seam comes in again on its other side; all else ends at -1 and 1.
+            wraps = index == self.hue_channel
+            channels[index] = torch.remainder(channel + 1, 2) - 1 if wraps else channel.clamp(-1, 1)
+        return torch.stack(channels, 1)
 
 
 class TwoStageColorizer(nn.Module):

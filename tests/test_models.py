@@ -8,6 +8,7 @@ from inputs import DEVICES
 from torch import nn
 from torch.nn.functional import avg_pool2d
 
+from pyramidcolor.images import enlarge_chroma
 from pyramidcolor.models import LowScaleNet, PyramidNet, TwoStageColorizer, initialize_he, scale_factors
 
 THIN = (6,) * 11  # enough for questions of place and shape
@@ -339,3 +340,20 @@ def test_low_chroma_of_another_shape_is_refused(shape):
         ValueError, match=r"low_chroma must be \(1, 2, 4, 2\) for gray of \(1, 1, 64, 32\), got"
     ):
         PyramidNet()(torch.zeros(shape), torch.zeros(1, 1, 64, 32))
+
+
+@pytest.mark.parametrize("full_gray", [True, False])
+@pytest.mark.parametrize("hue_channel", [0, None])
+def test_a_residual_stage_two_begins_as_stage_one_enlarged(full_gray, hue_channel):
+    low_chroma = torch.rand(2, 2, 2, 3, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    gray = torch.rand(2, 1, 32, 48)
+    net = PyramidNet(residual=True, full_gray=full_gray, hue_channel=hue_channel)
+    torch.testing.assert_close(net(low_chroma, gray), enlarge_chroma(low_chroma, (32, 48), hue_channel))
+
+
+def test_a_residual_correction_turns_hues_across_the_seam_and_stops_saturation_at_its_ends():
+    net = PyramidNet(residual=True)
+    chroma = torch.tensor([0.9, 0.9]).reshape(1, 2, 1, 1)
+    hue, saturation = net._corrected(chroma, torch.full((1, 2, 1, 1), 0.3)).flatten().tolist()
+    assert hue == pytest.approx(-0.8)
+    assert saturation == 1
