@@ -44,7 +44,10 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
         )
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
+        part.touch(exist_ok=False)
+        mode = part.stat().st_mode
         yield part
+        part.chmod(mode)  # some libraries write files that nobody else may read
         with open(part, "rb+") as file:
             os.fsync(file.fileno())  # else a power cut can leave the new name on an empty file
         os.replace(part, path)
