@@ -17,12 +17,14 @@ class Budget:
         train_side: side of the training views in pixels.
         epochs: of stage one, of stage two, and of both together.
         epoch_photos: photos an epoch visits.
+        tiny_steps: steps of learners so small that they need no photos, such as a single hue.
     """
 
     photo_side: int
     train_side: int
     epochs: tuple[int, int, int]
     epoch_photos: int
+    tiny_steps: int
 
     def training(self) -> dict[str, Any]:
         """The part of it that a `training.TrainingConfig` takes, by name."""
@@ -30,10 +32,12 @@ class Budget:
 
 
 BUDGETS = {
-    "smoke": Budget(photo_side=96, train_side=64, epochs=(1, 1, 1), epoch_photos=64),
-    "cpu": Budget(photo_side=256, train_side=128, epochs=(8, 3, 2), epoch_photos=1600),
-    "gpu": Budget(photo_side=512, train_side=256, epochs=(60, 20, 10), epoch_photos=25_600),
-    "full": Budget(photo_side=512, train_side=256, epochs=(200, 60, 30), epoch_photos=102_400),
+    "smoke": Budget(photo_side=96, train_side=64, epochs=(1, 1, 1), epoch_photos=64, tiny_steps=80),
+    "cpu": Budget(photo_side=256, train_side=128, epochs=(8, 3, 2), epoch_photos=1600, tiny_steps=600),
+    "gpu": Budget(photo_side=512, train_side=256, epochs=(60, 20, 10), epoch_photos=25_600, tiny_steps=600),
+    "full": Budget(
+        photo_side=512, train_side=256, epochs=(200, 60, 30), epoch_photos=102_400, tiny_steps=600
+    ),
 }
 """Every budget by its name: `smoke` proves that the cells run, `cpu` teaches on a laptop and is what the stored outputs
 show, `gpu` and `full` take as much as one graphics card or more has to give."""

@@ -108,8 +108,13 @@ def _problems_of_shrink_hue(shrink_hue) -> Iterable[tuple[str, str | bool]]:
         low, high = (limit.item() for limit in shrink_hue(ramp.clone(), saturation.clone(), 3).aminmax())
         inside = low >= -1 - _ROUNDING and high <= 1 + _ROUNDING  # written so that NaN fails
         yield "range", not inside and f"Squares of {name} gave hues from {low:.2f} to {high:.2f}."
-    # Around these three hues every sensible mean agrees: of angles, of points, of RGB colors.
-    for missing, name, hue in (("mean", "yellow", 1 / 3), ("mean", "blue", -2 / 3), ("wrap", "cyan", 1.0)):
+    # Around these hues every sensible mean agrees: of angles, of points, of RGB colors.
+    for missing, name, hue in (
+        ("mean", "yellow", 1 / 3),
+        ("mean", "blue", -2 / 3),
+        ("wrap", "cyan", 1.0),
+        ("wrap", "red", 0.0),  # where hues that were counted from 0 to 2 have their seam
+    ):
         pair = (_columns(hue - 0.1, hue + 0.1, full) + 1) % 2 - 1  # half of each square on either side
         found = shrink_hue(pair, full.clone(), 2)
         missed = hue_difference(found, torch.full_like(found, hue)).max().item()
@@ -124,6 +129,95 @@ def _problems_of_shrink_hue(shrink_hue) -> Iterable[tuple[str, str | bool]]:
             "weight",
             not right and f"Squares half vivid blue, half {name}, came out {missed:.2f} away from blue.",
         )
+
+
+def check_weighted_hue_loss(weighted_hue_loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Verdict:
+    """Judge a hue loss in which pixels count by their saturation: runs, shape, range, wrap, symmetry, weight, slope.
+
+    A mean over all pixels and one divided by the sum of the weights are both right.
+
+    Args:
+        weighted_hue_loss: takes predicted and true hues in half-turns, of any shape in [-1, 1], and the true saturations,
+            of the same shape in [0, 1]; returns a scalar.
+    """
+    problems = _problems_of_weighted_hue_loss(weighted_hue_loss)
+    return _first_missing(problems, "All of it holds: shape, range, wrap, symmetry, weight, slope.")
+
+
+def _problems_of_weighted_hue_loss(loss) -> Iterable[tuple[str, str | bool]]:
+    generator = torch.Generator().manual_seed(0)
+    predicted, true = 2 * torch.rand(2, 4, 6, generator=generator) - 1
+    saturation = 0.1 + 0.9 * torch.rand(4, 6, generator=generator)
+    vivid = torch.ones(4, 6)
+
+    def measure(predicted, true, saturation):
+        return float(loss(predicted.clone(), true.clone(), saturation.clone()))
+
+    answer = loss(predicted.clone(), true.clone(), saturation.clone())
+    scalar = isinstance(answer, Tensor) and answer.ndim == 0
+    came = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
+    yield (
+        "shape",
+        not scalar and f"Three pictures of (4, 6) should give a tensor without dimensions, and gave {came}.",
+    )
+    for name, low, high, colors in (
+        ("vivid hues that agree", 0.0, 0.0, (true, true, vivid)),
+        ("vivid hues 0.9 and -0.9", 0.0, 1.0, (-0.9 * vivid, 0.9 * vivid, vivid)),
+        ("vivid hues -0.5 and 0.5, which are opposite,", 0.0, 1.0, (-0.5 * vivid, 0.5 * vivid, vivid)),
+        ("pixels without any color", 0.0, 1.0, (predicted, true, 0 * vivid)),
+    ):
+        found = measure(*colors)
+        inside = low - _ROUNDING <= found <= high + _ROUNDING  # written so that NaN fails
+        yield "range", not inside and f"A picture of {name} gave a loss of {found:.2f}."
+    first = measure(predicted, true, saturation)
+    for shift in (0.3, 0.7, -0.4):
+        turned = ((hue + shift + 1) % 2 - 1 for hue in (predicted, true))
+        moved = abs(measure(*turned, saturation) - first)
+        kept = moved < _ROUNDING
+        yield (
+            "wrap",
+            not kept and f"Turning all hues by {shift}, true and predicted, moved the loss by {moved:.2f}.",
+        )
+    swapped = measure(true, predicted, saturation)
+    same = abs(swapped - first) < _ROUNDING
+    yield "symmetry", not same and f"The loss was {first:.2f}, and {swapped:.2f} with both hues exchanged."
+    yield from _problems_of_weight(measure, predicted, true)
+    yield from _problems_of_slope(loss, measure, true, saturation)
+
+
+def _problems_of_weight(measure, predicted: Tensor, true: Tensor) -> Iterable[tuple[str, str | bool]]:
+    left = (torch.arange(true.shape[-1]) < true.shape[-1] // 2).expand_as(true)
+    half_gray = torch.where(left, 1.0, 0.0)
+    moved = abs(measure(torch.where(left, true, predicted), true, half_gray))
+    silent = moved < _ROUNDING
+    yield "weight", not silent and f"Errors of gray pixels alone gave a loss of {moved:.2f}."
+    # Both halves err alike, one after the other; one is twice as saturated.
+    saturation, wrong = torch.where(left, 0.8, 0.4), (true + 0.5 + 1) % 2 - 1
+    twice, once = (measure(torch.where(chosen, wrong, true), true, saturation) for chosen in (left, ~left))
+    fair = abs(twice - 2 * once) < _ROUNDING
+    yield (
+        "weight",
+        not fair and f"Pixels of saturation 0.8 gave {twice:.2f}, and of 0.4 with the same error {once:.2f}.",
+    )
+
+
+def _problems_of_slope(loss, measure, true: Tensor, saturation: Tensor) -> Iterable[tuple[str, str | bool]]:
+    vivid = torch.ones_like(true)
+    for distance in (0.1, 0.4, 0.8):
+        found = measure((true + distance + 1) % 2 - 1, true, vivid)
+        straight = abs(found - distance) < _ROUNDING
+        yield "slope", not straight and f"Vivid hues {distance:.2f} apart gave a loss of {found:.2f}."
+    side = torch.where(torch.arange(true.shape[-1]) % 2 == 0, 0.6, -0.6).expand_as(true)
+    predicted = ((true + side + 1) % 2 - 1).requires_grad_()
+    error = loss(predicted, true.clone(), saturation.clone())
+    yield "slope", not error.requires_grad and "No gradient reaches the predicted hues."
+    (slope,) = torch.autograd.grad(error, predicted)
+    wanted = side.sign() * saturation / saturation.sum()
+    right = torch.allclose(slope / slope.abs().sum(), wanted, atol=_ROUNDING)  # NaN fails
+    yield (
+        "slope",
+        not right and "The gradient does not lead each hue the short way, as steeply as it is saturated.",
+    )
 
 
 def _columns(even: float, odd: float, like: Tensor) -> Tensor:

@@ -44,8 +44,9 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
         )
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        part.touch(exist_ok=False)
+        part.touch()
         mode = part.stat().st_mode
+        part.unlink()
         yield part
         part.chmod(mode)  # some libraries write files that nobody else may read
         with open(part, "rb+") as file:

@@ -27,11 +27,15 @@ _METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-# nbconvert's page without the scripts that it fetches from other hosts. MathJax stays: without a network the page still
+# nbconvert's page without the scripts that it fetches from other hosts, and with the alt text that figures carry. MathJax stays: without a network the page still
 # opens, and shows formulas as they were typed.
 _PAGE = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
-{%- block html_head_js_mermaidjs -%}{%- endblock -%}"""
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block data_png -%}
+<div class="jp-RenderedImage jp-OutputArea-output"><img src="data:image/png;base64,{{ output.data['image/png'] }}"
+alt="{{ (output | get_metadata('alt', 'image/png') or 'figure') | escape_html }}"></div>
+{%- endblock -%}"""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from .colorspaces import (
     turns_to_half_turns,
 )
 from .images import enlarge_chroma, resize, shrink, to_image
+from .losses import hue_difference
 from .metrics import psnr
 from .scenes import draw_scene
 
@@ -57,8 +58,8 @@ _HUE_TICKS |= {2 / 3: "2/3\ngreen", 1: "1\ncyan"}
 class DescribedFigure(Figure):
     """A matplotlib figure that knows its alt text, and shows itself in a notebook as a PNG with it.
 
-    The alt text lies in the output's metadata, where nbconvert finds it for its pages, and is the output's plain text,
-    which terminals print and nbval compares. (JupyterLab 4 gives stored PNGs no alt attribute, whatever they carry.)
+    The alt text is the output's plain text, which terminals print and nbval compares, and lies in its metadata as `alt` of
+    `image/png`, for pages to use. (nbconvert's classic template does; its lab template and JupyterLab 4 do not.)
 
     Attributes:
         alt: what the figure shows, in words.
@@ -258,15 +259,13 @@ def hue_ramps() -> DescribedFigure:
     figure = DescribedFigure(alt, 3.4)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
     hue = torch.linspace(-1, 1, 601)
-    colors = _pure_colors(hue[None])
+    colors = pure_colors(hue[None])
     styles = (("R", "#D00000", "-"), ("G", "#008000", "--"), ("B", "#0040D0", ":"))
     for channel, (name, shade, dash) in zip(colors[:, 0], styles, strict=True):
         above.plot(hue.numpy(), channel.numpy(), color=shade, linestyle=dash, linewidth=2.5, label=name)
     above.set(ylabel="channel, of V", ylim=(-0.05, 1.1))
     above.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
-    below.imshow(_pixels(colors), extent=(-1, 1, 0, 1), aspect="auto")
-    below.set(xlabel="hue (half-turns)", yticks=[], xlim=(-1, 1))
-    below.set_xticks(list(_HUE_TICKS), _HUE_TICKS.values())
+    _show_hue_axis(below, "hue (half-turns)")
     return figure
 
 
@@ -330,6 +329,151 @@ def scale_planes(rgb: Tensor, gray_factor: int = 1, chroma_factor: int = 1) -> D
     return pictures(panels, alt=f"A photo whose gray is {gray} and whose chroma is {chroma}.")
 
 
+def hue_pair(predicted: float, target: float) -> DescribedFigure:
+    """Two hues on the color disc, the way between them in numbers and the short way, and both lengths beside it.
+
+    Args:
+        predicted, target: hues in half-turns, in [-1, 1].
+
+    Raises:
+        ValueError: if a hue is out of range.
+    """
+    _check_hues(predicted, target)
+    plain = abs(predicted - target)
+    wrapped = hue_difference(torch.tensor(predicted), torch.tensor(target)).item()
+    lengths = {"plain": plain, "wrapped": wrapped}
+    alt = (
+        f"A predicted hue of {predicted:+.2f} and a true one of {target:+.2f} on the color disc. As numbers they differ by "
+        f"{plain:.2f} half-turns, the short way round by {wrapped:.2f}."
+    )
+    figure = DescribedFigure(alt, 3.1)
+    wheel, legend = figure.subplots(1, 2)
+    wheel.imshow(_color_disc(300), extent=(-1, 1, -1, 1))
+    wheel.plot([-1, 0], [0, 0], color="black", linestyle="--", linewidth=1)
+    # Where the numbers differ by more than 1, the short way leaves the target on its other side.
+    short_end = predicted if plain <= 1 else predicted + math.copysign(2, target - predicted)
+    ends, radii = {"plain": predicted, "wrapped": short_end}, {"plain": 1.1, "wrapped": 1.25}
+    for (name, end), (color, dash) in zip(ends.items(), _LINES, strict=False):
+        arc = _on_wheel(torch.linspace(end, target, 100), radii[name])
+        wheel.plot(*arc, color=color, linestyle=dash, linewidth=2.5)
+    for hue, shape in ((predicted, "o"), (target, "s")):
+        wheel.plot(*_on_wheel(torch.tensor(hue), 0.8), shape, markersize=10, color="black", mec="white")
+    wheel.set(xlim=(-1.35, 1.35), ylim=(-1.35, 1.35), aspect="equal")
+    wheel.set_axis_off()
+    swatches = pure_colors(torch.tensor([[predicted, target]]))
+    legend.imshow(_pixels(swatches), extent=(0, 2, 0, 1))
+    legend.set(xlim=(0, 2), ylim=(-0.9, 1.3))
+    for place, text in enumerate((f"● predicted\n{predicted:+.2f}", f"■ true\n{target:+.2f}")):
+        legend.text(place + 0.5, 0.5, text, ha="center", va="center", fontsize=10)
+    for row, ((name, length), (color, _)) in enumerate(zip(lengths.items(), _LINES, strict=False)):
+        text = f"{name}: {length:.2f} half-turns = {180 * length:.0f}°"
+        legend.text(0, -0.25 - 0.35 * row, text, color=color, fontsize=12, va="center", weight="bold")
+    legend.set_axis_off()
+    return figure
+
+
+def hue_losses(truths: Mapping[str, tuple[float, float]], *, point: bool = False) -> DescribedFigure:
+    """The expected loss over every hue that may be predicted for a pixel of several possible hues.
+
+    Args:
+        truths: for each possible hue its name, the hue in half-turns in [-1, 1], and its share; shares add up to 1.
+        point: add the loss of a hue predicted as a point: on the rim of the disc, and at its center, which is no hue.
+
+    Raises:
+        ValueError: if a hue is out of range, or the shares are negative or do not add up to 1.
+    """
+    hues, shares = zip(*truths.values(), strict=True)
+    _check_hues(*hues)
+    if min(shares) < 0 or not math.isclose(sum(shares), 1, abs_tol=1e-6):
+        raise ValueError(f"shares must be at least 0 and add up to 1, got {shares}")
+    predicted = torch.linspace(-1, 1, 401)
+    lines = _expected_losses(predicted, torch.tensor(hues)[:, None], torch.tensor(shares)[:, None])
+    if not point:
+        lines = {name: lines[name] for name in ("plain L1", "wrapped (Eq. 2)")}
+    said = ", ".join(f"{name} at {hue:+.2f} with share {share:.2f}" for name, (hue, share) in truths.items())
+    seen = "; ".join(f"{name} from {line.min():.2f} to {line.max():.2f}" for name, line in lines.items())
+    figure = DescribedFigure(f"Expected loss over the predicted hue for {said}: {seen}.", 3.6)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(6, 1))
+    for (name, line), (color, dash) in zip(lines.items(), _LINES, strict=False):
+        above.plot(predicted.numpy(), line.numpy(), color=color, linestyle=dash, linewidth=2, label=name)
+    for name, (hue, share) in truths.items():
+        for axes in (above, below):
+            axes.axvline(hue, color="black", linewidth=1, alpha=0.6)
+        side = "right" if hue > 0.5 else "left"
+        above.text(hue, 1.98, f" {name}, {100 * share:.0f} % ", ha=side, va="top", fontsize=9)
+    above.set(ylabel="expected loss", ylim=(0, 2))
+    above.spines[["top", "right"]].set_visible(False)
+    above.legend(frameon=False, ncols=len(lines), loc="lower center", bbox_to_anchor=(0.5, 1), fontsize=9)
+    _show_hue_axis(below, "predicted hue (half-turns)")
+    return figure
+
+
+def color_strips(
+    strips: Mapping[str, Tensor], *, x_label: str, x_range: tuple[float, float], alt: str
+) -> DescribedFigure:
+    """Pictures whose rows are learners and whose columns are steps or inputs, one below the other.
+
+    Args:
+        strips: a picture `(3, N, T)` in [0, 1] for each title; its N rows are kept apart, its T columns spread over x.
+        x_label: what the columns are, with the unit.
+        x_range: x of the left and of the right edge.
+        alt: what there is to see; the titles follow it.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    if not strips:
+        raise ValueError("no strips to show")
+    heights = [0.2 + 0.05 * strip.shape[-2] for strip in strips.values()]
+    figure = DescribedFigure(f"{alt} Strips: {'; '.join(strips)}.", sum(heights) + 0.27 * len(strips) + 0.5)
+    panels = figure.subplots(len(strips), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, (title, strip) in zip(panels, strips.items(), strict=True):
+        axes.imshow(
+            _pixels(strip), extent=(*x_range, 0, strip.shape[-2]), aspect="auto", interpolation="nearest"
+        )
+        axes.set_title(title, fontsize=10, loc="left")
+        axes.set(yticks=[])
+    panels[-1].set_xlabel(x_label)
+    return figure
+
+
+def disc_paths(
+    paths: Mapping[str, Tensor], targets: Mapping[str, float], *, alt: str, columns: int = 2
+) -> DescribedFigure:
+    """The ways of hues as points over the color disc, from open circles to filled ones, one disc a title.
+
+    Args:
+        paths: for each title the ways of N points in T steps, `(2, N, T)`: cosine and sine.
+        targets: true hues in half-turns, each by its name; squares on the rim.
+        alt: what there is to see; the titles follow it.
+        columns: how many discs stand in one row.
+
+    Raises:
+        ValueError: if there are no paths.
+    """
+    if not paths:
+        raise ValueError("no paths to show")
+    rows = math.ceil(len(paths) / columns)
+    figure = DescribedFigure(f"{alt} Discs: {'; '.join(paths)}.", rows * (WIDTH / columns + 0.3))
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, (title, path) in zip(grid, paths.items(), strict=False):
+        axes.imshow(_color_disc(300), extent=(-1, 1, -1, 1), alpha=0.6)
+        x, y = path.numpy()
+        axes.plot(x.T, y.T, color="black", linewidth=1)
+        axes.plot(x[:, 0], y[:, 0], "o", color="white", mec="black", markersize=4, linestyle="none")
+        axes.plot(x[:, -1], y[:, -1], "o", color="black", markersize=5, linestyle="none")
+        for name, hue in targets.items():
+            axes.plot(*_on_wheel(torch.tensor(hue)), "s", color="white", mec="black", markersize=8)
+            x_name, y_name = _on_wheel(torch.tensor(hue), 1.2)
+            axes.text(x_name, y_name, name, ha="center", va="center", fontsize=9)
+        axes.set(xlim=(-1.35, 1.35), ylim=(-1.35, 1.35), aspect="equal")
+        axes.set_title(title, fontsize=10)
+        axes.set_axis_off()
+    for empty in grid[len(paths) :]:
+        empty.remove()
+    return figure
+
+
 def scene_at_scales(seed: int, object_scale: float = 1.0, size: int = 256) -> DescribedFigure:
     """A drawn scene, the same gray with the scene's true chroma at 1/4 and at 1/16, and the latter alone (at V = 1).
 
@@ -375,7 +519,19 @@ def hue_colors(rgb: Tensor) -> Tensor:
     Returns:
         Same shape and range. Gray pixels, which have no hue, become red.
     """
-    return _pure_colors(turns_to_half_turns(rgb_to_hsv(rgb)[0]))
+    return pure_colors(turns_to_half_turns(rgb_to_hsv(rgb)[0]))
+
+
+def pure_colors(hue: Tensor) -> Tensor:
+    """Hues as colors whose saturation and value are 1.
+
+    Args:
+        hue: `(H, W)` in half-turns.
+
+    Returns:
+        `(3, H, W)` in [0, 1].
+    """
+    return hsv_to_rgb(torch.stack((half_turns_to_turns(hue), torch.ones_like(hue), torch.ones_like(hue))))
 
 
 def coarsen(rgb: Tensor, gray_factor: int, chroma_factor: int, space: ColorSpace = HSV) -> Tensor:
@@ -414,10 +570,6 @@ def _fraction(factor: int) -> str:
     return "at full size" if factor == 1 else f"at 1/{factor}"
 
 
-def _pure_colors(hue: Tensor) -> Tensor:
-    return hsv_to_rgb(torch.stack((half_turns_to_turns(hue), torch.ones_like(hue), torch.ones_like(hue))))
-
-
 def _color_disc(side: int) -> np.ndarray:
     """RGBA pixels of the disc of all hues and saturations at value 1, transparent around it."""
     axis = torch.linspace(-1, 1, side)
@@ -438,10 +590,43 @@ def _show(axes: Axes, image: Tensor, title: str) -> None:
     axes.set_axis_off()
 
 
+def _show_hue_axis(axes: Axes, label: str) -> None:
+    """The pure colors from -1 to 1 with their names, to stand below a graph over the hue."""
+    axes.imshow(_pixels(pure_colors(torch.linspace(-1, 1, 601)[None])), extent=(-1, 1, 0, 1), aspect="auto")
+    axes.set(xlabel=label, yticks=[], xlim=(-1, 1))
+    axes.set_xticks(list(_HUE_TICKS), _HUE_TICKS.values())
+
+
+def _on_wheel(hue: Tensor, radius: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """The x and y of hues in half-turns on a circle around the color disc's center."""
+    angle = hue.numpy() * math.pi
+    return radius * np.cos(angle), radius * np.sin(angle)
+
+
 def _finish(axes: Axes, x_label: str, y_label: str) -> None:
     axes.set(xlabel=x_label, ylabel=y_label)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+
+
+def _expected_losses(predicted: Tensor, hues: Tensor, shares: Tensor) -> dict[str, Tensor]:
+    """The losses of every predicted hue `(N,)`, averaged over possible hues `(K, 1)` by their shares `(K, 1)`."""
+    predicted, hues = torch.broadcast_tensors(predicted, hues)
+    cosine, sine = (math.pi * hues).cos(), (math.pi * hues).sin()
+    rim = ((math.pi * predicted).cos() - cosine).abs() + ((math.pi * predicted).sin() - sine).abs()
+    errors = {
+        "plain L1": (predicted - hues).abs(),
+        "wrapped (Eq. 2)": hue_difference(predicted, hues),
+        "point on the rim": rim / 2,
+        "point at the center": (cosine.abs() + sine.abs()) / 2,
+    }
+    return {name: (shares * error).sum(0) for name, error in errors.items()}
+
+
+def _check_hues(*hues: float) -> None:
+    for hue in hues:
+        if not -1 <= hue <= 1:
+            raise ValueError(f"hues must be half-turns in [-1, 1], got {hue}")
 
 
 def _check_line_count(lines: Mapping[str, Tensor]) -> None:

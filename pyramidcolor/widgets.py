@@ -14,14 +14,17 @@ from functools import partial
 import ipywidgets
 from torch import Tensor
 
-from .plotting import DescribedFigure, hsv_planes, scale_planes, scene_at_scales
+from .plotting import DescribedFigure, hsv_planes, hue_losses, hue_pair, scale_planes, scene_at_scales
+
+_UNSEEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap"
 
 
 class PicturePanel(ipywidgets.VBox):
     """Controls above a figure, which is drawn again whenever one of them moves.
 
     An error while drawing becomes red text between them, and the last good picture stays. A stored notebook, its HTML
-    page and a viewer without widgets show the picture with its alt text.
+    page and a viewer without widgets show the picture with its alt text. In the live panel, where an image widget can have
+    none, the same words stand unseen below the picture and screen readers say them when it changes.
 
     Args:
         draw: called with the values of all controls by their names; returns the figure to show.
@@ -31,6 +34,7 @@ class PicturePanel(ipywidgets.VBox):
         controls: the same controls by name.
         picture: the image widget.
         message: the error, or empty.
+        alt: what the picture shows, in words.
 
     Raises:
         Exception: whatever `draw` raises for the first values; only later errors go to the panel.
@@ -43,15 +47,18 @@ class PicturePanel(ipywidgets.VBox):
         # A VBox would stretch the picture to its own width.
         layout = ipywidgets.Layout(align_self="flex-start", max_width="100%")
         self.picture = ipywidgets.Image(format="png", layout=layout)
+        self._words = ipywidgets.HTML(layout=ipywidgets.Layout(height="0px", margin="0px"))
         self._show_figure()
         for control in controls.values():
             control.observe(self._on_change, "value")
-        super().__init__([*controls.values(), self.message, self.picture])
+        super().__init__([*controls.values(), self.message, self.picture, self._words])
 
     def _show_figure(self) -> None:
         figure = self._draw(**{name: control.value for name, control in self.controls.items()})
         self.picture.value = figure.png()
-        self.picture.tooltip = figure.alt
+        # Not the picture's tooltip: ipywidgets 8.1 fails in the browser on an image that has one, and shows nothing.
+        self.alt = figure.alt
+        self._words.value = f'<span role="status" style="{_UNSEEN}">{html.escape(figure.alt)}</span>'
 
     def _on_change(self, change) -> None:
         try:
@@ -69,7 +76,7 @@ class PicturePanel(ipywidgets.VBox):
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
         data = super()._repr_mimebundle_(**kwargs)
         data |= {"image/png": base64.b64encode(self.picture.value).decode("ascii"), "text/plain": repr(self)}
-        return data, {"image/png": {"alt": self.picture.tooltip}}
+        return data, {"image/png": {"alt": self.alt}}
 
 
 def slider(label: str, low: float, high: float, value: float, step: float) -> ipywidgets.FloatSlider:
@@ -126,6 +133,38 @@ def object_size_explorer(seed: int, object_scale: float = 1.0, size: int = 256) 
         partial(scene_at_scales, size=size),
         seed=ipywidgets.IntSlider(seed, 0, 99, description="Scene (its seed)", **_wide()),
         object_scale=slider("Object size (factor)", 0.2, 3, object_scale, 0.1),
+    )
+
+
+def hue_pair_explorer(predicted: float = -0.9, target: float = 0.9) -> PicturePanel:
+    """`plotting.hue_pair` with a slider for each of both hues.
+
+    Args:
+        predicted, target: where their sliders start, in [-1, 1] half-turns.
+    """
+    return PicturePanel(
+        hue_pair,
+        predicted=slider("Predicted hue (half-turns)", -1, 1, predicted, 0.05),
+        target=slider("True hue (half-turns)", -1, 1, target, 0.05),
+    )
+
+
+def hue_mixture_explorer(first: float, second: float, share: float = 0.5) -> PicturePanel:
+    """`plotting.hue_losses` of a pixel that has one of two hues, with a slider for each hue and one for the shares.
+
+    Args:
+        first, second: where the hues' sliders start, in [-1, 1] half-turns.
+        share: where the slider for the first hue's share starts, in [0, 1].
+    """
+
+    def draw(share: float, first: float, second: float) -> DescribedFigure:
+        return hue_losses({"first": (first, share), "second": (second, 1 - share)}, point=True)
+
+    return PicturePanel(
+        draw,
+        share=slider("Share of the first hue", 0, 1, share, 0.05),
+        first=slider("First hue (half-turns)", -1, 1, first, 0.01),
+        second=slider("Second hue (half-turns)", -1, 1, second, 0.01),
     )
 
 

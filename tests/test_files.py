@@ -142,7 +142,6 @@ def test_a_string_and_a_path_without_a_folder_are_taken_as_they_are(tmp_path, mo
 def test_others_may_read_the_file_as_any_other_whatever_wrote_it(tmp_path):
     (tmp_path / "plain.txt").touch()
     with written_whole(tmp_path / "whole.txt") as part:
-        part.unlink()
         part.write_text("new")
         part.chmod(0o600)
     assert (tmp_path / "whole.txt").stat().st_mode == (tmp_path / "plain.txt").stat().st_mode

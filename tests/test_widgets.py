@@ -55,7 +55,15 @@ class TestPicturePanel:
         panel.controls["label"].value = "dog"
         assert seen == [(1, "cat"), (3, "cat"), (3, "dog")]
         assert pixels(panel.picture.value).shape == (300, 600, 3)
-        assert panel.picture.tooltip == "dog 3.0."
+        assert panel.alt == "dog 3.0."
+
+    def test_says_in_words_what_the_picture_shows(self, panel):
+        panel.controls["size"].value = 3
+        assert '<span role="status"' in panel.children[-1].value
+        assert "cat 3.0." in panel.children[-1].value
+
+    def test_gives_its_picture_no_tooltip_since_no_browser_would_then_show_it(self, panel):
+        assert panel.picture.tooltip is None
 
     def test_shows_an_error_as_red_text_and_keeps_the_picture(self, panel):
         before = panel.picture.value
@@ -92,7 +100,7 @@ class TestPicturePanel:
         )
 
     def test_puts_the_controls_before_the_message_and_the_picture(self, panel):
-        assert panel.children == (*panel.controls.values(), panel.message, panel.picture)
+        assert panel.children[:-1] == (*panel.controls.values(), panel.message, panel.picture)
 
 
 class TestHsvExplorer:
