@@ -143,7 +143,7 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="PHOTOS",
-        help="default: a tenth of the photos, held out",
+        help="default: a tenth of the photos, held out; of fewer than 200 none",
     )
     parser.add_argument(
         "--validation-photos",

@@ -33,7 +33,7 @@ class Budget:
 
 BUDGETS = {
     "smoke": Budget(photo_side=96, train_side=64, epochs=(1, 1, 1), epoch_photos=64, tiny_steps=80),
-    "cpu": Budget(photo_side=256, train_side=128, epochs=(8, 3, 2), epoch_photos=1600, tiny_steps=600),
+    "cpu": Budget(photo_side=256, train_side=128, epochs=(12, 2, 1), epoch_photos=1600, tiny_steps=600),
     "gpu": Budget(photo_side=512, train_side=256, epochs=(60, 20, 10), epoch_photos=25_600, tiny_steps=600),
     "full": Budget(
         photo_side=512, train_side=256, epochs=(200, 60, 30), epoch_photos=102_400, tiny_steps=600

@@ -29,6 +29,7 @@ from .splits import split_photos, without
 from .training import EpochRecord, Run, run_folder, train
 
 _STRIP_PHOTOS = 6
+_FEWEST_TO_SPLIT = 200  # a tenth of fewer says nothing, and would end training by chance
 _CALIBRATION_PHOTOS = 64
 _SCENES = {"training": 4000, "validation": 64}  # drawn where no photos are given
 
@@ -72,7 +73,7 @@ def train_on_photos(
         paths: folders or tars as in `datasets.open_photos`, or a set that is open; none for drawn scenes.
         out: the weights file, `*.safetensors`.
         config: what to compute.
-        validation_paths: other photos to validate on; if none, a tenth of the photos is held out.
+        validation_paths: other photos to validate on; if none, a tenth of the photos is held out, or of fewer than 200 none.
         detail_paths: photos for the phases after stage one; the same as `paths` if none.
         start: a weights file to go on with.
         validation_photos: how many photos to validate on at most.
@@ -94,6 +95,11 @@ def train_on_photos(
     detail = _open(detail_paths, "detail", config, out, check, progress, report) if detail_paths else None
     if validation_paths or not paths:
         held_out = _open(validation_paths, "validation", config, out, check, progress, report)
+    elif len(photos) < _FEWEST_TO_SPLIT:
+        held_out = photos
+        report(
+            f"fewer than {_FEWEST_TO_SPLIT} photos: none is held out, validation only tells how well they are remembered"
+        )
     else:
         photos, held_out = split_photos(photos, 0.1, config.seed)
     photos, held_out = CachedPhotos(photos, memory), CachedPhotos(held_out, memory)

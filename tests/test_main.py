@@ -136,7 +136,21 @@ def test_broken_photos_are_named_and_left_out(album, tmp_path, capsys):
     assert main(["train", "stage-one", str(album), "-o", str(tmp_path / "my.safetensors"), *TINY]) == 0
     said = capsys.readouterr().out
     assert "left out: bad.jpg: " in said
-    assert "training on 18 photos, validating on 2" in said
+    assert "fewer than 200 photos: none is held out" in said
+    assert "training on 20 photos, validating on 20" in said
+
+
+def test_of_many_photos_a_tenth_is_held_out(tmp_path, capsys):
+    (tmp_path / "many").mkdir()
+    for number in range(200):
+        to_image(sample_photo("coffee")[:, number : number + 16, number : number + 16]).save(
+            tmp_path / "many" / f"{number}.png"
+        )
+    assert (
+        main(["train", "stage-one", str(tmp_path / "many"), "-o", str(tmp_path / "my.safetensors"), *TINY])
+        == 0
+    )
+    assert "training on 180 photos, validating on 20" in capsys.readouterr().out
 
 
 def test_the_table_has_gray_a_tint_and_the_networks(album, tmp_path, weights, capsys):

@@ -27,6 +27,7 @@ ORDER = [
     "plotting",
     "checkpoints",
     "inference",
+    "hints",
     "recipes",
     "objective",
     "training",
