@@ -75,7 +75,7 @@ def main() -> None:
     else:
         photos, held_out = SyntheticScenes(4000, args.size), SyntheticScenes(200, args.size, seed=1)
     photos, held_out = CachedPhotos(photos, "2 GiB"), CachedPhotos(held_out, "1 GiB")
-    source = repr(open_photos(*args.photos)) if args.photos else "drawn scenes"
+    source = f"{len(set(held_out.sources))} sources of photos" if args.photos else "drawn scenes"
     rows = []
     for space in args.spaces:
         for reading, (scales, epochs) in READINGS.items():
