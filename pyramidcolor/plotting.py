@@ -8,6 +8,7 @@ ValueError for another shape. Curves differ in dash as well as in color.
 from __future__ import annotations
 
 import base64
+import copy
 import io
 import math
 import textwrap
@@ -19,8 +20,9 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from .color import hsv_to_rgb, rgb_to_hsv
 from .colorspaces import (
@@ -45,6 +47,7 @@ HUE_NAMES = {"red": 0, "yellow": 1 / 3, "green": 2 / 3, "cyan": -1, "blue": -2 /
 
 # Okabe and Ito's colors that readers with any color vision tell apart, each with a dash of its own for print.
 _LINES = (("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", "-."), ("#000000", ":"))
+_FAINTEST = -4  # power of ten below which a map of influences does not tell pixels apart
 _HUE_TICKS = {
     -1: "−1\ncyan",
     -2 / 3: "−2/3\nblue",
@@ -114,7 +117,7 @@ def pictures(images: Mapping[str, Tensor], *, columns: int = 4, alt: str = "") -
 
 
 def curves(
-    x: Tensor, lines: Mapping[str, Tensor], *, x_label: str, y_label: str, alt: str
+    x: Tensor, lines: Mapping[str, Tensor], *, x_label: str, y_label: str, alt: str, y_scale: str = "linear"
 ) -> DescribedFigure:
     """Up to four curves over the same x, each named in a legend.
 
@@ -123,6 +126,7 @@ def curves(
         lines: for each name its y, `(N,)`; NaN leaves a gap.
         x_label, y_label: what the axes measure, with the unit.
         alt: what there is to see.
+        y_scale: "linear", or "log" for numbers above 0 of very different size.
 
     Raises:
         ValueError: if there are no curves or more than four, which nobody could tell apart.
@@ -132,6 +136,7 @@ def curves(
     axes = figure.subplots()
     for (name, y), (color, dash) in zip(lines.items(), _LINES, strict=False):
         axes.plot(x.numpy(), y.numpy(), color=color, linestyle=dash, marker="o", markersize=3, label=name)
+    axes.set_yscale(y_scale)
     _finish(axes, x_label, y_label)
     return figure
 
@@ -154,16 +159,8 @@ def history(records: Sequence[Any]) -> DescribedFigure:
     )
     figure = DescribedFigure(alt, 2.8)
     for axes, phase in zip(figure.subplots(1, len(phases), squeeze=False)[0], phases, strict=True):
-        chosen = [record for record in records if record.phase == phase]
-        epochs = range(1, len(chosen) + 1)
-        losses = (
-            ("training", [record.train_loss for record in chosen]),
-            ("validation", [record.validation_loss for record in chosen]),
-        )
-        for (name, loss), (color, dash) in zip(losses, _LINES, strict=False):
-            axes.plot(epochs, loss, color=color, linestyle=dash, marker="o", markersize=3, label=name)
+        _draw_losses(axes, [record for record in records if record.phase == phase])
         axes.set_title(phase)
-        _finish(axes, "epoch", "loss")
     return figure
 
 
@@ -474,6 +471,95 @@ def disc_paths(
     return figure
 
 
+def training_progress(records: Sequence[Any], images: Mapping[str, Tensor]) -> DescribedFigure:
+    """What a network paints now, above the losses of one phase that led there: one frame of a training to watch.
+
+    Args:
+        records: epochs of one phase, as in `history`.
+        images: up to five pictures of one shape, by their titles.
+
+    Raises:
+        ValueError: if there are no epochs, or no pictures or more than five.
+    """
+    if not records or not 1 <= len(images) <= 5:
+        raise ValueError(f"wanted epochs and 1 to 5 pictures, got {len(records)} and {len(images)}")
+    last = records[-1]
+    alt = (
+        f"Pictures after epoch {last.epoch} of {last.phase}: {'; '.join(images)}. Below them the losses over the epochs; "
+        f"the validation loss is {last.validation_loss:.3f}."
+    )
+    figure = DescribedFigure(alt, WIDTH / len(images) + 2.6)
+    grid = figure.add_gridspec(2, len(images), height_ratios=(WIDTH / len(images), 2.3))
+    for place, (title, image) in enumerate(images.items()):
+        _show(figure.add_subplot(grid[0, place]), image, title)
+    _draw_losses(figure.add_subplot(grid[1, :]), records)
+    return figure
+
+
+def receptive_field(
+    layers: nn.Sequential, gray: Tensor, depth: int, row: float = 0.5, column: float = 0.5
+) -> DescribedFigure:
+    """What one output after some convolutions sees: its frame in the picture, and how strongly each pixel acts on it.
+
+    Args:
+        layers, gray, depth, row, column: as in `pixel_influence`.
+
+    Raises:
+        ValueError: as `pixel_influence`.
+    """
+    influence = pixel_influence(layers, gray, depth, row, column)
+    rows, columns = ((influence.amax(axis) > 0).nonzero()[:, 0] for axis in (1, 0))
+    height, width = len(rows), len(columns)
+    alt = (
+        f"After convolution {depth}, one output sees {width} x {height} of the picture's {gray.shape[-1]} x {gray.shape[-2]} "
+        "pixels. A map shows how strongly each acts on it: most near the middle, faintly toward the frame."
+    )
+    figure = DescribedFigure(alt, 3.1)
+    axes = figure.subplots(1, 2)
+    _show(axes[0], (gray + 1) / 2, f"seen: {width} × {height} pixels")
+    corner = (columns.min() - 0.5, rows.min() - 0.5)
+    axes[0].add_patch(Rectangle(corner, width, height, fill=False, edgecolor=_LINES[1][0], linewidth=3))
+    relative = (influence / influence.max()).clamp(min=10**_FAINTEST).log10()
+    shown = axes[1].imshow(relative.numpy(), cmap="viridis", vmin=_FAINTEST, vmax=0)
+    axes[1].set_title("influence of each pixel", fontsize=10)
+    axes[1].set_axis_off()
+    bar = figure.colorbar(shown, ax=axes[1], ticks=range(_FAINTEST, 1), shrink=0.8)
+    bar.set_ticklabels(["1" if power == 0 else f"$10^{{{power}}}$" for power in range(_FAINTEST, 1)])
+    return figure
+
+
+def pixel_influence(
+    layers: nn.Sequential, gray: Tensor, depth: int, row: float = 0.5, column: float = 0.5
+) -> Tensor:
+    """How strongly each pixel of a picture acts on one output of a network: the size of the gradient.
+
+    Args:
+        layers: the network's layers in order, such as `LowScaleNet().layers`; they stay as they are.
+        gray: `(1, H, W)` in [-1, 1], what the first layer sees.
+        depth: after which convolution the output is taken, from 1; before its activation, and its channels added.
+        row: which output: its place from the top (0) to the bottom (1).
+        column: the same from left (0) to right (1).
+
+    Returns:
+        `(H, W)`, 0 or more; exactly 0 where a pixel is not seen at all.
+
+    Raises:
+        ValueError: if there is no such convolution or place.
+    """
+    ends = [index for index, layer in enumerate(layers) if isinstance(layer, nn.Conv2d)]
+    if not 1 <= depth <= len(ends):
+        raise ValueError(f"depth must be one of 1 to {len(ends)}, got {depth}")
+    if not (0 <= row <= 1 and 0 <= column <= 1):
+        raise ValueError(f"row and column must lie in [0, 1], got {row} and {column}")
+    # A copy, because batch statistics would let every pixel act on every output, and the caller's mode is the caller's.
+    part = copy.deepcopy(layers[: ends[depth - 1] + 1]).eval()
+    gray = gray.clone().requires_grad_()
+    output = part(gray[None])[0].sum(0)
+    place = (min(int(share * side), side - 1) for share, side in zip((row, column), output.shape, strict=True))
+    (slope,) = torch.autograd.grad(output[tuple(place)], gray)
+    return slope[0].abs()
+
+
 def scene_at_scales(seed: int, object_scale: float = 1.0, size: int = 256) -> DescribedFigure:
     """A drawn scene, the same gray with the scene's true chroma at 1/4 and at 1/16, and the latter alone (at V = 1).
 
@@ -601,6 +687,17 @@ def _on_wheel(hue: Tensor, radius: float = 1.0) -> tuple[np.ndarray, np.ndarray]
     """The x and y of hues in half-turns on a circle around the color disc's center."""
     angle = hue.numpy() * math.pi
     return radius * np.cos(angle), radius * np.sin(angle)
+
+
+def _draw_losses(axes: Axes, records: Sequence[Any]) -> None:
+    epochs = range(1, len(records) + 1)
+    losses = (
+        ("training", [record.train_loss for record in records]),
+        ("validation", [record.validation_loss for record in records]),
+    )
+    for (name, loss), (color, dash) in zip(losses, _LINES, strict=False):
+        axes.plot(epochs, loss, color=color, linestyle=dash, marker="o", markersize=3, label=name)
+    _finish(axes, "epoch", "loss")
 
 
 def _finish(axes: Axes, x_label: str, y_label: str) -> None:
