@@ -113,12 +113,8 @@ command continues a run that was stopped or killed, to the same weights."""
 
 
 def _add_working_size(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--working-size",
-        type=int,
-        default=256,
-        help="the network sees a photo at the area of this square (default: %(default)s)",
-    )
+    text = "the network sees a photo at the area of the square of this side (default: as in its training)"
+    parser.add_argument("--working-size", type=int, metavar="SIDE", help=text)
 
 
 def _add_training_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,6 +17,9 @@ from .colorspaces import COLOR_SPACES, ColorSpace
 from .files import written_whole
 from .models import LowScaleNet, PyramidNet, TwoStageColorizer
 
+WORKING_SIZE = 256
+"""Side of the square that has the area at which a network sees photos, in pixels, unless it was trained at another: the paper's."""
+
 FORMAT = "pyramidcolor 1"
 """What the metadata of a weights file calls its format; a file that says anything else is refused."""
 
@@ -32,6 +35,7 @@ class Colorizer:
         about: anything else that the file tells: what it was trained on, for how long, its figures.
         saturation_gain: by what the predicted saturation is multiplied, so that photos come out as vivid as true ones on
             average; L1 alone answers an undecided saturation with too little.
+        working_size: the network should see photos at the area of a square of this side, as in its training.
     """
 
     model: TwoStageColorizer
@@ -39,6 +43,7 @@ class Colorizer:
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
     saturation_gain: float = 1.0
+    working_size: int = WORKING_SIZE
 
 
 def build_colorizer(
@@ -47,6 +52,7 @@ def build_colorizer(
     pyramid_net: dict[str, Any] | None = None,
     about: dict[str, Any] | None = None,
     saturation_gain: float = 1.0,
+    working_size: int = WORKING_SIZE,
 ) -> Colorizer:
     """A new two-stage network for a color space, with He's random weights.
 
@@ -56,6 +62,7 @@ def build_colorizer(
         pyramid_net: arguments for `PyramidNet`, likewise.
         about: stored with the weights.
         saturation_gain: likewise.
+        working_size: likewise.
 
     Raises:
         ValueError: if the color space is unknown or an argument does not fit.
@@ -75,7 +82,7 @@ def build_colorizer(
         LowScaleNet(channels, **settings["low_scale_net"]),
         PyramidNet(channels, hue_channel=color_space.hue_channel, **settings["pyramid_net"]),
     )
-    return Colorizer(model, color_space, settings, about or {}, saturation_gain)
+    return Colorizer(model, color_space, settings, about or {}, saturation_gain, working_size)
 
 
 def save_checkpoint(colorizer: Colorizer, path: str | os.PathLike) -> None:
@@ -111,6 +118,7 @@ def load_checkpoint(path: str | os.PathLike) -> Colorizer:
         extra = {
             "about": json.loads(metadata["about"]),
             "saturation_gain": float(metadata["saturation_gain"]),
+            "working_size": int(metadata["working_size"]),
         }
         colorizer = build_colorizer(metadata["color_space"], **model, **extra)
     except (KeyError, TypeError, ValueError) as error:
@@ -150,6 +158,7 @@ def colorizer_metadata(colorizer: Colorizer) -> dict[str, str]:
         "model": json.dumps(colorizer.settings),
         "about": json.dumps(colorizer.about),
         "saturation_gain": repr(colorizer.saturation_gain),
+        "working_size": str(colorizer.working_size),
     }
 
 

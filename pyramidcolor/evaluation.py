@@ -12,7 +12,7 @@ from torch import Tensor
 from .batches import center_view
 from .checkpoints import Colorizer
 from .color import hsv_to_rgb, rgb_to_hsv
-from .inference import WORKING_SIZE, colorize
+from .inference import colorize
 from .metrics import Scores, mean_saturation
 
 
@@ -62,7 +62,7 @@ def evaluate(
     *,
     size: int = 256,
     saturation: float = 1.0,
-    working_size: int = WORKING_SIZE,
+    working_size: int | None = None,
     measures: Iterable[str] | None = None,
 ) -> dict[str, float]:
     """The figures of a network on photos in color, of which it sees the gray channel only.

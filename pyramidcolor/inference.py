@@ -17,6 +17,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from .checkpoints import WORKING_SIZE as WORKING_SIZE
 from .checkpoints import Colorizer, load_checkpoint, load_pretrained
 from .colorspaces import ColorSpace, amplify
 from .images import (
@@ -36,9 +37,6 @@ from .images import (
 
 PhotoT = TypeVar("PhotoT", str, os.PathLike, Image.Image, np.ndarray, Tensor)
 
-WORKING_SIZE = 256
-"""The network sees a photo whose area is that of a square of this side, the size that the paper trains at."""
-
 _BAND_PIXELS = 1 << 18  # a band of this size and its temporaries stay in a processor's cache
 
 
@@ -47,7 +45,7 @@ def colorize(
     weights: str | os.PathLike | Colorizer | None = None,
     *,
     saturation: float = 1.0,
-    working_size: int = WORKING_SIZE,
+    working_size: int | None = None,
 ):
     """A photo in color, at its own size, with its own V.
 
@@ -60,7 +58,7 @@ def colorize(
             Of a photo in color only the gray channel is used, which is V for networks that predict hue and saturation.
         weights: a weights file or a loaded network; None for the package's own best.
         saturation: gain on the predicted saturation; 1 as predicted, 0 gray.
-        working_size: the network sees the photo at the area of a square of this side.
+        working_size: the network sees the photo at the area of a square of this side; None for the one it was trained at.
 
     Returns:
         A Pillow image for a path or an image, else an array or a tensor of the same type and size with 3 color channels, and
@@ -91,7 +89,7 @@ def colorize(
 
 
 def colorize_pixels(
-    pixels: np.ndarray, colorizer: Colorizer, saturation: float, working_size: int
+    pixels: np.ndarray, colorizer: Colorizer, saturation: float, working_size: int | None
 ) -> np.ndarray:
     """The pixels of one photo in color: what `colorize` does after it has looked at what it was given.
 
@@ -126,7 +124,7 @@ def gray_of_pixels(pixels: np.ndarray, space: ColorSpace) -> Tensor:
 
 
 @torch.inference_mode()
-def predict_chroma(gray: Tensor, colorizer: Colorizer, working_size: int = WORKING_SIZE) -> Tensor:
+def predict_chroma(gray: Tensor, colorizer: Colorizer, working_size: int | None = None) -> Tensor:
     """The network's chroma for a gray picture of any size, at the working size.
 
     Args:
@@ -141,6 +139,7 @@ def predict_chroma(gray: Tensor, colorizer: Colorizer, working_size: int = WORKI
         ValueError: if `working_size` is smaller than the network's low factor.
     """
     multiple = colorizer.model.low_factor
+    working_size = colorizer.working_size if working_size is None else working_size
     if working_size < multiple:
         raise ValueError(f"working_size must be at least {multiple} for this network, got {working_size}")
     small = resize(gray, _working_shape(gray.shape[-2:], working_size, multiple))

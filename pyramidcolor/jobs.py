@@ -20,7 +20,7 @@ from .datasets import open_photos
 from .evaluation import best_tint, calibrate_saturation, evaluate
 from .files import written_whole
 from .images import to_image, write_image
-from .inference import WORKING_SIZE, colorize_by_stage
+from .inference import colorize_by_stage
 from .photos import CachedPhotos, Photos, PhotoSubset
 from .plotting import history
 from .recipes import TrainingConfig
@@ -136,7 +136,7 @@ def evaluate_weights(
     *,
     size: int = 256,
     saturation: float = 1.0,
-    working_size: int = WORKING_SIZE,
+    working_size: int | None = None,
     limit: int | None = None,
     json_path: str | os.PathLike | None = None,
     report: Report = lambda line: None,

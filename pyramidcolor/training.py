@@ -147,7 +147,11 @@ class Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.colorizer = build_colorizer(
-                config.color_space, config.low_scale_net, config.pyramid_net, about
+                config.color_space,
+                config.low_scale_net,
+                config.pyramid_net,
+                about,
+                working_size=config.size if start is None else start.working_size,
             )
         if start is not None:
             # As text, because a file gives lists where a config has tuples.

@@ -19,6 +19,7 @@ from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, load_tens
 from pyramidcolor.colorspaces import COLOR_SPACES, HSV, HSV_POINT, LAB
 from pyramidcolor.evaluation import evaluate
 from pyramidcolor.images import sample_photo
+from pyramidcolor.inference import predict_chroma
 from pyramidcolor.objective import HUE_BINS, PhaseStep, hue_weights
 from pyramidcolor.recipes import PHASES, TrainingConfig
 from pyramidcolor.scenes import SyntheticScenes
@@ -461,3 +462,15 @@ def test_two_photos_that_were_trained_on_come_back_in_their_own_colors():
     assert figures["hue_error_degrees"] < 15
     assert figures["chroma_error"] < 0.5 * figures["chroma_error_of_gray"]
     assert 0.8 < figures["saturation_ratio"] < 1.2
+
+
+def test_a_network_remembers_the_size_that_it_was_trained_at(tmp_path):
+    config = replace(CONFIG, phases=("stage-one",), size=32)
+    finish(config, tmp_path / "first.safetensors")
+    first = load_checkpoint(tmp_path / "first.safetensors")
+    assert first.working_size == 32
+    _, second = finish(replace(config, phases=("stage-two",), size=64), start=first)
+    assert second.working_size == 32
+    gray = torch.zeros(1, 96, 96)
+    assert predict_chroma(gray, first).shape == (2, 32, 32)
+    assert predict_chroma(gray, first, working_size=64).shape == (2, 64, 64)
