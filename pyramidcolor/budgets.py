@@ -18,6 +18,7 @@ class Budget:
         epochs: of stage one, of stage two, and of both together.
         epoch_photos: photos an epoch visits.
         tiny_steps: steps of learners so small that they need no photos, such as a single hue.
+        scenes: synthetic scenes that a training of stage one draws and visits once an epoch.
     """
 
     photo_side: int
@@ -25,6 +26,7 @@ class Budget:
     epochs: tuple[int, int, int]
     epoch_photos: int
     tiny_steps: int
+    scenes: int
 
     def training(self) -> dict[str, Any]:
         """The part of it that a `training.TrainingConfig` takes, by name."""
@@ -32,11 +34,22 @@ class Budget:
 
 
 BUDGETS = {
-    "smoke": Budget(photo_side=96, train_side=64, epochs=(1, 1, 1), epoch_photos=64, tiny_steps=80),
-    "cpu": Budget(photo_side=256, train_side=128, epochs=(12, 2, 1), epoch_photos=1600, tiny_steps=600),
-    "gpu": Budget(photo_side=512, train_side=256, epochs=(60, 20, 10), epoch_photos=25_600, tiny_steps=600),
+    "smoke": Budget(
+        photo_side=96, train_side=64, epochs=(1, 1, 1), epoch_photos=64, tiny_steps=80, scenes=32
+    ),
+    "cpu": Budget(
+        photo_side=256, train_side=128, epochs=(12, 2, 1), epoch_photos=1600, tiny_steps=600, scenes=480
+    ),
+    "gpu": Budget(
+        photo_side=512, train_side=256, epochs=(60, 20, 10), epoch_photos=25_600, tiny_steps=600, scenes=8000
+    ),
     "full": Budget(
-        photo_side=512, train_side=256, epochs=(200, 60, 30), epoch_photos=102_400, tiny_steps=600
+        photo_side=512,
+        train_side=256,
+        epochs=(200, 60, 30),
+        epoch_photos=102_400,
+        tiny_steps=600,
+        scenes=32_000,
     ),
 }
 """Every budget by its name: `smoke` proves that the cells run, `cpu` teaches on a laptop and is what the stored outputs

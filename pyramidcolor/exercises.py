@@ -220,6 +220,56 @@ def _problems_of_slope(loss, measure, true: Tensor, saturation: Tensor) -> Itera
     )
 
 
+def check_receptive_field(receptive_field: Callable[[list[tuple[int, int, int]]], int]) -> Verdict:
+    """Judge `receptive_field(layers)`, which counts the pixels along a row from the first to the last that one output sees.
+
+    Args:
+        receptive_field: takes the convolutions in order, each as (kernel, stride, dilation), whole numbers of at least 1;
+            returns a whole number.
+    """
+    problems = _problems_of_receptive_field(receptive_field)
+    return _first_missing(problems, "All of it holds: type, kernel, depth, dilation, stride, order.")
+
+
+_STACKS = (
+    ("kernel", [(1, 1, 1)]),
+    ("kernel", [(3, 1, 1)]),
+    ("kernel", [(5, 1, 1)]),
+    ("depth", [(3, 1, 1), (3, 1, 1)]),
+    ("depth", [(3, 1, 1), (5, 1, 1), (2, 1, 1)]),
+    ("dilation", [(3, 1, 4)]),
+    ("dilation", [(3, 1, 2), (5, 1, 3)]),
+    ("stride", [(3, 2, 1)]),  # a last layer's stride leaves pixels out between outputs, and shows none more
+    ("stride", [(3, 2, 1), (3, 1, 1)]),
+    ("stride", [(3, 2, 1), (3, 2, 1), (3, 1, 1)]),  # strides multiply
+    ("stride", [(4, 3, 1), (3, 2, 2), (3, 1, 2)]),
+    ("order", [(3, 1, 1), (3, 2, 1)]),
+    ("order", [(5, 1, 1), (3, 3, 1), (3, 1, 1)]),
+)
+
+
+def _problems_of_receptive_field(receptive_field) -> Iterable[tuple[str, str | bool]]:
+    for missing, layers in _STACKS:
+        found, seen = receptive_field(list(layers)), _seen_pixels(layers)
+        said = " then ".join(f"kernel {k}, stride {s}, dilation {d}" for k, s, d in layers)
+        whole = isinstance(found, int) and not isinstance(found, bool)
+        yield "type", not whole and f"A whole number was wanted, and {type(found).__name__} came out."
+        more = "more" if seen > found else "fewer"
+        yield missing, found != seen and f"For {said} you count {found}; the gradient reaches {more} pixels."
+
+
+def _seen_pixels(layers: Iterable[tuple[int, int, int]]) -> int:
+    """The same number measured: from the first to the last pixel of a row that acts on one output."""
+    row = torch.zeros(1, 1, 200, dtype=torch.float64, requires_grad=True)
+    output = row
+    for kernel, stride, dilation in layers:
+        weight = torch.ones(1, 1, kernel, dtype=torch.float64)
+        output = torch.nn.functional.conv1d(output, weight, stride=stride, dilation=dilation)
+    (slope,) = torch.autograd.grad(output[0, 0, 0], row)
+    seen = slope[0, 0].nonzero()
+    return int(seen.max() - seen.min()) + 1
+
+
 def _columns(even: float, odd: float, like: Tensor) -> Tensor:
     """A map of the same shape whose columns take turns between two numbers."""
     return torch.where(torch.arange(like.shape[-1]) % 2 == 0, even * like, odd * like)

@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from .color import hsv_to_rgb, rgb_to_hsv
 from .colorspaces import (
@@ -555,7 +556,9 @@ def pixel_influence(
     part = copy.deepcopy(layers[: ends[depth - 1] + 1]).eval()
     gray = gray.clone().requires_grad_()
     output = part(gray[None])[0].sum(0)
-    place = (min(int(share * side), side - 1) for share, side in zip((row, column), output.shape, strict=True))
+    place = (
+        min(int(share * side), side - 1) for share, side in zip((row, column), output.shape, strict=True)
+    )
     (slope,) = torch.autograd.grad(output[tuple(place)], gray)
     return slope[0].abs()
 
@@ -575,6 +578,71 @@ def scene_at_scales(seed: int, object_scale: float = 1.0, size: int = 256) -> De
     panels = {f"chroma {_fraction(factor)}": coarsen(rgb, 1, factor) for factor in (1, 4, 16)}
     panels["1/16, chroma alone"] = _coarse_chroma(rgb, 16)
     return pictures(panels, alt=f"Scene {seed}, its objects {object_scale:.2f} times as large as usual.")
+
+
+def side_by_side(images: Mapping[str, Tensor], *, alt: str = "") -> DescribedFigure:
+    """Pictures in one row as wide as a figure can be: two or three that deserve a close look.
+
+    Args:
+        images: a picture for each title.
+        alt: what there is to see; the titles follow it.
+
+    Raises:
+        ValueError: if there is no picture.
+    """
+    if not images:
+        raise ValueError("wanted at least one picture")
+    tallest = max(image.shape[-2] / image.shape[-1] for image in images.values())
+    figure = DescribedFigure(
+        f"{alt} Pictures: {'; '.join(images)}.".strip(), WIDTH / len(images) * tallest + 0.3
+    )
+    panels = figure.subplots(1, len(images), squeeze=False)[0]
+    for axes, (title, image) in zip(panels, images.items(), strict=True):
+        _show(axes, image, title)
+    return figure
+
+
+def chroma_at_scales(low: Tensor, full: Tensor, gray: Tensor, space: ColorSpace) -> DescribedFigure:
+    """A network's chroma at its low scale, at 1/4 and at full size: alone (above, at V = 1), and joined with one gray.
+
+    Args:
+        low: what stage one predicts, `(C, H / k, W / k)` in [-1, 1].
+        full: what stage two makes of it, `(C, H, W)` in [-1, 1]; shrunk for the middle.
+        gray: `(1, H, W)` in [-1, 1]; H and W are multiples of 4.
+        space: what they mean.
+    """
+    size = gray.shape[-2:]
+    # A short point is an undecided hue and has to stay short; a hue as a number must not be averaged as one.
+    middle = shrink(full, 4) if space.hue_channel is None else shrink_chroma(full[None], 4, space)[0]
+    chromas = {_fraction(size[0] // low.shape[-2]): low, _fraction(4): middle, _fraction(1): full}
+    alone, joined = {}, {}
+    for title, chroma in chromas.items():
+        colors = space.decode(torch.ones_like(chroma[:1]), chroma)
+        alone[f"chroma {title}"] = interpolate(colors[None], size, mode="nearest")[0]
+        enlarged = enlarge_chroma(chroma[None], size, space.hue_channel)[0]
+        joined[f"gray and chroma {title}"] = space.decode(gray, enlarged)
+    alt = "Above chroma alone, from large squares to single pixels; below each joined with the same gray."
+    return pictures(alone | joined, columns=3, alt=alt)
+
+
+def hinted_photo(
+    plain: Tensor, hinted: Tensor, influence: Tensor, hints: Sequence[tuple[float, float, str]]
+) -> DescribedFigure:
+    """A photo in the network's colors with its hints marked, the photo with them, and how far they reach.
+
+    Args:
+        plain, hinted: `(3, H, W)` in [0, 1].
+        influence: `(1, H, W)` in [0, 1].
+        hints: x and y as parts of width and height, and a CSS color, each.
+    """
+    said = ", ".join(f"{color} at ({x:.2f}, {y:.2f})" for x, y, color in hints) or "none"
+    panels = {"network and hints": plain, "recolored": hinted, "influence": influence}
+    figure = side_by_side(panels, alt=f"A photo and its color hints: {said}.")
+    axes, _, _ = figure.axes
+    height, width = plain.shape[-2:]
+    for x, y, color in hints:
+        axes.plot(x * width - 0.5, y * height - 0.5, "o", color=color, markeredgecolor="white", markersize=8)
+    return figure
 
 
 def shift_hsv(rgb: Tensor, hue_shift: float, saturation_gain: float) -> Tensor:
@@ -697,6 +765,8 @@ def _draw_losses(axes: Axes, records: Sequence[Any]) -> None:
     )
     for (name, loss), (color, dash) in zip(losses, _LINES, strict=False):
         axes.plot(epochs, loss, color=color, linestyle=dash, marker="o", markersize=3, label=name)
+    axes.set_xlim(0.8, max(len(records), 2) + 0.2)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     _finish(axes, "epoch", "loss")
 
 

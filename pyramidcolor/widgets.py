@@ -8,18 +8,49 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Callable
-from functools import partial
+import io
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from threading import Event, Thread
 
+import anywidget
 import ipywidgets
-from torch import Tensor
+import traitlets
+from torch import Tensor, nn
 
-from .plotting import DescribedFigure, hsv_planes, hue_losses, hue_pair, scale_planes, scene_at_scales
+from .checkpoints import Colorizer
+from .hints import Hint, HintedPhoto
+from .images import read_image, read_photo, resize, to_image, to_png
+from .inference import colorize, colorize_by_stage
+from .plotting import (
+    DescribedFigure,
+    hinted_photo,
+    hsv_planes,
+    hue_losses,
+    hue_pair,
+    receptive_field,
+    scale_planes,
+    scene_at_scales,
+    side_by_side,
+    training_progress,
+)
+from .training import EpochRecord
 
+_PREVIEW_SIDE = 512  # pixels
 _UNSEEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap"
 
 
-class PicturePanel(ipywidgets.VBox):
+class _Pictured(ipywidgets.VBox):
+    """A panel with a `picture` and its `alt` text, which it shows wherever no widget runs."""
+
+    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
+        data = super()._repr_mimebundle_(**kwargs)
+        data |= {"image/png": base64.b64encode(self.picture.value).decode("ascii"), "text/plain": repr(self)}
+        return data, {"image/png": {"alt": self.alt}}
+
+
+class PicturePanel(_Pictured):
     """Controls above a figure, which is drawn again whenever one of them moves.
 
     An error while drawing becomes red text between them, and the last good picture stays. A stored notebook, its HTML
@@ -72,11 +103,6 @@ class PicturePanel(ipywidgets.VBox):
     def __repr__(self):
         values = ", ".join(f"{name}={control.value!r}" for name, control in self.controls.items())
         return f"{type(self).__name__}({values})"
-
-    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
-        data = super()._repr_mimebundle_(**kwargs)
-        data |= {"image/png": base64.b64encode(self.picture.value).decode("ascii"), "text/plain": repr(self)}
-        return data, {"image/png": {"alt": self.alt}}
 
 
 def slider(label: str, low: float, high: float, value: float, step: float) -> ipywidgets.FloatSlider:
@@ -166,6 +192,302 @@ def hue_mixture_explorer(first: float, second: float, share: float = 0.5) -> Pic
         first=slider("First hue (half-turns)", -1, 1, first, 0.01),
         second=slider("Second hue (half-turns)", -1, 1, second, 0.01),
     )
+
+
+def receptive_field_explorer(
+    layers: nn.Sequential, gray: Tensor, depth: int = 1, row: float = 0.5, column: float = 0.5
+) -> PicturePanel:
+    """`plotting.receptive_field` with a slider for the convolution and two for the place of its output.
+
+    Args:
+        layers: the network's layers in order.
+        gray: `(1, H, W)` in [-1, 1], what the first layer sees.
+        depth: where the slider for the convolution starts, from 1.
+        row, column: where the sliders for the place start, in [0, 1] from the top and from the left.
+    """
+    count = sum(isinstance(layer, nn.Conv2d) for layer in layers)
+    return PicturePanel(
+        partial(receptive_field, layers, gray),
+        depth=ipywidgets.IntSlider(depth, 1, count, description="After convolution", **_wide()),
+        row=slider("Place from the top (share)", 0, 1, row, 0.05),
+        column=slider("Place from the left (share)", 0, 1, column, 0.05),
+    )
+
+
+class TrainingPanel(_Pictured):
+    """A training to watch: its losses and what stage one paints, drawn again after every epoch, and a button to stop it.
+
+    The training runs in a thread of its own, since a notebook that is busy with a cell or a click hears no other click.
+    Stop lets the epoch that is under way come to its end; after it, Train goes on where it stopped. An error becomes red
+    text, and ends the training.
+
+    Args:
+        epochs: what `training.train` returns: records and networks of stage one.
+        photos: RGB `(3, H, W)` in [0, 1], up to five of one size, which the network paints from their gray.
+
+    Attributes:
+        start, stop: the buttons.
+        picture: the image widget.
+        message: how far the training is, or the error.
+        records: of the epochs so far.
+        alt: what the picture shows, in words.
+        thread: the last training that the button began, or None.
+
+    Raises:
+        StopIteration: if there is not even a first epoch, which is trained at once so that there is a picture.
+        Exception: whatever this epoch raises; only later errors go to the panel.
+    """
+
+    def __init__(self, epochs: Iterator[tuple[EpochRecord, Colorizer]], photos: Sequence[Tensor]):
+        self._epochs, self._photos = epochs, photos
+        self.records: list[EpochRecord] = []
+        self.thread: Thread | None = None
+        self._stopped = Event()
+        self.start = ipywidgets.Button(description="Train")
+        self.stop = ipywidgets.Button(description="Stop", disabled=True)
+        self.message = ipywidgets.HTML()
+        self.picture = ipywidgets.Image(
+            format="png", layout=ipywidgets.Layout(align_self="flex-start", max_width="100%")
+        )
+        self._show_epoch(*next(epochs))
+        self.start.on_click(self._on_start)
+        self.stop.on_click(lambda _: self._stopped.set())
+        super().__init__([ipywidgets.HBox([self.start, self.stop]), self.message, self.picture])
+
+    def train(self, epochs: int | None = None) -> int:
+        """Train in the calling thread until the end, a click on Stop, or so many epochs; returns how many it were."""
+        before, ended = len(self.records), False
+        self._stopped.clear()
+        self.start.disabled, self.stop.disabled = True, False
+        try:
+            while not (ended or self._stopped.is_set() or len(self.records) - before == epochs):
+                epoch = next(self._epochs, None)
+                ended = epoch is None
+                if not ended:
+                    self._show_epoch(*epoch)
+        except Exception as error:  # in a thread of its own it would reach no reader
+            ended = True
+            problem = html.escape(f"{type(error).__name__}: {error}")
+            self.message.value = f'<p role="alert" style="color: #B00020">{problem}</p>'
+        finally:
+            self.start.disabled, self.stop.disabled = ended, True
+        return len(self.records) - before
+
+    def _on_start(self, _) -> None:
+        self.start.disabled = True  # before the thread does it, so that a second click starts no second one
+        self.thread = Thread(target=self.train, daemon=True)
+        self.thread.start()
+
+    def _show_epoch(self, record: EpochRecord, colorizer: Colorizer) -> None:
+        self.records.append(record)
+        painted = [colorize_by_stage(photo, colorizer)["stage one"] for photo in self._photos]
+        titles = (f"scene {number}" for number in range(1, len(painted) + 1))
+        figure = training_progress(self.records, dict(zip(titles, painted, strict=True)))
+        self.picture.value, self.alt = figure.png(), figure.alt
+        self.message.value = f'<span role="status">{html.escape(str(record))}</span>'
+
+    def __repr__(self):
+        return f"{type(self).__name__}({len(self.records)} epochs)"
+
+
+def upload_panel(photo: Tensor, colorizer: Colorizer, saturation: float = 1.0) -> PicturePanel:
+    """Upload a photo and see it colorized, with a slider for the saturation gain and a button that saves it at full size.
+
+    Args:
+        photo: `(3, H, W)` in [0, 1], shown until one is uploaded.
+        colorizer: the network.
+        saturation: where the slider starts, in [0, 3].
+    """
+
+    def draw(upload: tuple[dict, ...], saturation: float) -> DescribedFigure:
+        shown = _preview(upload[0]["name"], bytes(upload[0]["content"])) if upload else photo.clamp(0, 1)
+        gray = (colorizer.color_space.gray(shown) + 1) / 2
+        colored = colorize(shown, colorizer, saturation=saturation)
+        return side_by_side({"gray": gray, "colorized": colored}, alt="A gray photo, and the same in color.")
+
+    def file() -> tuple[str, bytes]:
+        upload, gain = (panel.controls[name].value for name in ("upload", "saturation"))
+        name = Path(upload[0]["name"]).stem if upload else "photo"
+        image = read_image(_named_file(**upload[0])) if upload else to_image(photo)
+        buffer = io.BytesIO()
+        colorize(image, colorizer, saturation=gain).save(buffer, "png")
+        return f"{name}-color.png", buffer.getvalue()
+
+    label = {"description": "Choose a photo", "layout": ipywidgets.Layout(width="14em")}
+    panel = PicturePanel(
+        draw,
+        upload=ipywidgets.FileUpload(accept="image/*", multiple=False, **label),
+        saturation=slider("Saturation gain (factor)", 0, 3, saturation, 0.05),
+    )
+    panel.download = DownloadButton(file)
+    panel.children = (*panel.children, panel.download)
+    return panel
+
+
+class DownloadButton(anywidget.AnyWidget):
+    """A button that makes a file when it is pressed and hands it to the browser to save.
+
+    Args:
+        make: returns the file's name and content; its errors stand in red beside the button.
+
+    Attributes:
+        error: the last error, or empty.
+    """
+
+    _esm = """
+    function render({ model, el }) {
+      const button = document.createElement("button"), error = document.createElement("span");
+      button.textContent = "Save the colorized photo";
+      button.className = "jupyter-button widget-button";
+      button.style.width = "14em";
+      error.setAttribute("role", "alert");
+      error.style.color = "#B00020";
+      el.append(button, error);
+      const show = () => { error.textContent = model.get("error"); };
+      const save = (message, [content]) => {
+        const link = document.createElement("a");
+        link.href = URL.createObjectURL(new Blob([content], { type: "image/png" }));
+        link.download = message.name;
+        link.click();
+        URL.revokeObjectURL(link.href);
+      };
+      button.addEventListener("click", () => model.send("make"));
+      model.on("change:error", show);
+      model.on("msg:custom", save);
+      show();
+      return () => { model.off("change:error", show); model.off("msg:custom", save); };
+    }
+    export default { render };
+    """
+    error = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, make: Callable[[], tuple[str, bytes]]):
+        super().__init__()
+        self._make = make
+        self.on_msg(self._answer)
+
+    def _answer(self, widget, message, buffers) -> None:
+        try:
+            name, content = self._make()
+        except Exception as error:  # as in `PicturePanel`
+            self.error = f"{type(error).__name__}: {error}"
+        else:
+            self.error = ""
+            self.send({"name": name}, [content])
+
+
+class HintPad(anywidget.AnyWidget):
+    """A photo to click on; every click pins the chosen color there.
+
+    Attributes:
+        image: the photo as a PNG file.
+        value: the hints as `[x, y, color]`, x and y as parts of width and height.
+        color: what the next click pins, in CSS.
+    """
+
+    _esm = """
+    function render({ model, el }) {
+      const canvas = document.createElement("canvas"), photo = new Image();
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", "The photo; a click pins the color. The fields below do the same.");
+      el.append(canvas);
+      const draw = () => {
+        [canvas.width, canvas.height] = [photo.naturalWidth, photo.naturalHeight];
+        const context = canvas.getContext("2d"), size = canvas.width / 80;
+        context.drawImage(photo, 0, 0);
+        for (const [x, y, color] of model.get("value")) {
+          context.beginPath();
+          context.arc(x * canvas.width, y * canvas.height, size, 0, 2 * Math.PI);
+          [context.fillStyle, context.strokeStyle, context.lineWidth] = [color, "white", size / 3];
+          context.fill();
+          context.stroke();
+        }
+      };
+      const load = () => {
+        photo.src = URL.createObjectURL(new Blob([model.get("image")], { type: "image/png" }));
+      };
+      photo.onload = () => { draw(); URL.revokeObjectURL(photo.src); };
+      canvas.addEventListener("click", (event) => {
+        const box = canvas.getBoundingClientRect();
+        const parts = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+        const [x, y] = parts.map((part) => Math.min(Math.max(Math.round(1000 * part) / 1000, 0), 1));
+        model.set("value", [...model.get("value"), [x, y, model.get("color")]]);
+        model.save_changes();
+      });
+      model.on("change:image", load);
+      model.on("change:value", draw);
+      load();
+      return () => { model.off("change:image", load); model.off("change:value", draw); };
+    }
+    export default { render };
+    """
+    _css = "canvas[aria-label^='The photo; a click'] { cursor: crosshair; width: 512px; max-width: 100%; }"
+    image = traitlets.Bytes(b"").tag(sync=True)
+    value = traitlets.List().tag(sync=True)
+    color = traitlets.Unicode("").tag(sync=True)
+
+
+def hint_panel(
+    photo: Tensor, colorizer: Colorizer, hints: Sequence[Hint] = (), **options: float
+) -> PicturePanel:
+    """A photo to pin colors on, by clicks or by the fields below it, and `plotting.hinted_photo` of what becomes of it.
+
+    Args:
+        photo: `(3, H, W)` in [0, 1].
+        colorizer: the network.
+        hints: pinned at first.
+        options: `reach`, `contrast` and `working_size` of `hints.HintedPhoto`.
+    """
+    hinted = HintedPhoto(photo, colorizer, **options)
+    plain = hinted.colorize()
+    pad = HintPad(value=[[hint.x, hint.y, hint.color] for hint in hints])
+
+    def draw(hints: list[tuple[float, float, str]]) -> DescribedFigure:
+        pinned = [Hint(*hint) for hint in hints]
+        colored = hinted.colorize(pinned)
+        pad.image = to_png(colored)
+        return hinted_photo(plain, colored, hinted.influence(pinned), hints)
+
+    panel = PicturePanel(draw, hints=pad)
+    panel.children = (pad, *_hint_fields(pad), *panel.children[1:])
+    return panel
+
+
+def _hint_fields(pad: HintPad) -> tuple[ipywidgets.Box, ipywidgets.Box]:
+    """The color to pin, and how to pin it without a mouse: x, y, and buttons."""
+    narrow = {"style": {"description_width": "5em"}, "layout": ipywidgets.Layout(width="12em")}
+    color = ipywidgets.ColorPicker(value="#2060c0", description="Color", **narrow)
+    x, y = (
+        ipywidgets.BoundedFloatText(value=0.5, min=0, max=1, step=0.05, description=text, **narrow)
+        for text in ("x, 0 to 1", "y, 0 to 1")
+    )
+    # In the browser, so that a click at once after a choice of color pins the new one.
+    color.link = ipywidgets.jslink((color, "value"), (pad, "color"))
+    buttons = []
+    for text, change in {
+        "Pin the color": lambda hints: [*hints, [x.value, y.value, color.value]],
+        "Undo": lambda hints: hints[:-1],
+        "Remove all": lambda hints: [],
+    }.items():
+        button = ipywidgets.Button(description=text)
+        button.on_click(lambda _, change=change: setattr(pad, "value", change(pad.value)))
+        buttons.append(button)
+    return ipywidgets.HBox([color, x, y]), ipywidgets.HBox(buttons)
+
+
+@lru_cache(maxsize=1)  # the slider asks for the same photo again and again
+def _preview(name: str, content: bytes) -> Tensor:
+    """An uploaded photo `(3, H, W)` in [0, 1], no larger than a panel can show."""
+    photo = read_photo(_named_file(name, content))
+    scale = min(1, _PREVIEW_SIDE / max(photo.shape[-2:]))
+    small = resize(photo, tuple(max(1, round(side * scale)) for side in photo.shape[-2:]))
+    return small.clamp(0, 1)  # resizing rounds, and `colorize` takes nothing beyond 1
+
+
+def _named_file(name: str, content: bytes, **_: object) -> io.BytesIO:
+    file = io.BytesIO(content)
+    file.name = name  # which errors tell
+    return file
 
 
 def _scale_slider(label: str, value: int) -> ipywidgets.SelectionSlider:

@@ -267,3 +267,12 @@ def test_the_hue_of_the_disc_s_center_is_red_and_has_a_gradient_of_zero():
     hue.backward()
     assert hue == 0
     assert center.grad.tolist() == [0, 0]
+
+
+def test_resizing_never_leaves_the_range_of_the_picture():
+    white = torch.ones(3, 37, 53)
+    white[:, ::7] = 0
+    for size in ((16, 16), (100, 41), (1, 1), (333, 500)):
+        resized = resize(white, size)
+        assert resized.amin() >= 0
+        assert resized.amax() <= 1

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from datetime import UTC, datetime
 
 import ipywidgets
 import numpy as np
@@ -9,8 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from pyramidcolor.plotting import DescribedFigure, hsv_planes
-from pyramidcolor.widgets import PicturePanel, hsv_explorer, slider
+from pyramidcolor.checkpoints import build_colorizer
+from pyramidcolor.hints import Hint, HintedPhoto
+from pyramidcolor.images import to_png
+from pyramidcolor.inference import colorize
+from pyramidcolor.plotting import DescribedFigure, hinted_photo, hsv_planes
+from pyramidcolor.widgets import PicturePanel, hint_panel, hsv_explorer, slider, upload_panel
 
 PHOTO = torch.rand(3, 12, 16, generator=torch.Generator().manual_seed(0))
 
@@ -129,3 +134,119 @@ class TestHsvExplorer:
             for value in (control.min, control.max):
                 control.value = value
                 assert panel.message.value == ""
+
+
+@pytest.fixture(scope="module")
+def colorizer():
+    torch.manual_seed(0)
+    return build_colorizer("hsv-point")
+
+
+def uploaded(name, content):
+    """What the browser sends for one chosen file."""
+    file = {"name": name, "type": "", "size": len(content), "content": memoryview(content)}
+    return (file | {"last_modified": datetime.now(UTC)},)
+
+
+class TestUploadPanel:
+    def test_shows_the_given_photo_until_one_is_uploaded_and_then_that_one(self, colorizer):
+        panel = upload_panel(PHOTO, colorizer)
+        before = panel.picture.value
+        tall = torch.rand(3, 900, 300, generator=torch.Generator().manual_seed(1))
+        panel.controls["upload"].value = uploaded("tall.png", to_png(tall))
+        assert panel.message.value == ""
+        assert pixels(panel.picture.value).shape[0] > 2 * pixels(before).shape[0]
+
+    def test_draws_again_with_another_saturation_and_gray_at_none(self, colorizer):
+        panel = upload_panel(PHOTO, colorizer)
+        before = panel.picture.value
+        panel.controls["saturation"].value = 0
+        assert panel.picture.value != before
+        shown = pixels(panel.picture.value).astype(int)
+        assert (shown.max(-1) - shown.min(-1)).max() == 0
+
+    def test_names_an_uploaded_file_that_is_no_picture(self, colorizer):
+        panel = upload_panel(PHOTO, colorizer)
+        panel.controls["upload"].value = uploaded("notes.txt", b"no picture")
+        assert "notes.txt is not a picture" in panel.message.value
+
+    def test_saves_the_uploaded_photo_colorized_at_its_own_size_with_its_alpha(self, colorizer, monkeypatch):
+        panel = upload_panel(PHOTO, colorizer, saturation=0.5)
+        photo = Image.new("RGBA", (700, 40), (80, 90, 100, 77))
+        buffer = io.BytesIO()
+        photo.save(buffer, "png")
+        panel.controls["upload"].value = uploaded("old.street.png", buffer.getvalue())
+        sent = []
+        monkeypatch.setattr(panel.download, "send", lambda message, buffers: sent.append((message, buffers)))
+        panel.download._handle_custom_msg("make", [])
+        ((message, (content,)),) = sent
+        assert message == {"name": "old.street-color.png"}
+        wanted = colorize(photo, colorizer, saturation=0.5)
+        assert (pixels(content) == np.asarray(wanted)).all()
+        assert panel.download.error == ""
+
+    def test_says_beside_the_button_why_nothing_was_saved(self, colorizer, monkeypatch):
+        panel = upload_panel(PHOTO, colorizer)
+        panel.controls["upload"].value = uploaded("notes.txt", b"no picture")
+        monkeypatch.setattr(panel.download, "send", lambda *_: pytest.fail("sent all the same"))
+        panel.download._handle_custom_msg("make", [])
+        assert "ValueError: notes.txt is not a picture" in panel.download.error
+
+
+class TestHintPanel:
+    @pytest.fixture
+    def panel(self, colorizer):
+        return hint_panel(PHOTO, colorizer, [Hint(0.25, 0.5, "teal")], working_size=16)
+
+    def widgets_of(self, panel, kind):
+        return [child for box in panel.children[1:3] for child in box.children if isinstance(child, kind)]
+
+    def press(self, panel, text):
+        (button,) = [
+            button for button in self.widgets_of(panel, ipywidgets.Button) if button.description == text
+        ]
+        button.click()
+
+    def test_begins_with_the_figure_of_its_hints(self, panel, colorizer):
+        photo, hint = HintedPhoto(PHOTO, colorizer, working_size=16), Hint(0.25, 0.5, "teal")
+        wanted = hinted_photo(
+            photo.colorize(), photo.colorize([hint]), photo.influence([hint]), [(0.25, 0.5, "teal")]
+        )
+        assert panel.picture.value == wanted.png()
+        assert "teal at (0.25, 0.50)" in panel.alt
+        assert panel.controls["hints"].image == to_png(photo.colorize([hint]))
+
+    def test_recolors_pad_and_figure_when_a_click_adds_a_hint(self, panel):
+        pad, picture = panel.controls["hints"], panel.picture.value
+        image = pad.image
+        pad.value = [*pad.value, [0.9, 0.1, "#ff0000"]]
+        assert panel.message.value == ""
+        assert pad.image != image
+        assert panel.picture.value != picture
+
+    def test_pins_the_chosen_color_from_its_fields_without_a_mouse(self, panel):
+        x, y = self.widgets_of(panel, ipywidgets.BoundedFloatText)
+        (color,) = self.widgets_of(panel, ipywidgets.ColorPicker)
+        x.value, y.value, color.value = 0.75, 0.1, "#ff8000"
+        self.press(panel, "Pin the color")
+        assert panel.controls["hints"].value == [[0.25, 0.5, "teal"], [0.75, 0.1, "#ff8000"]]
+        assert "#ff8000 at (0.75, 0.10)" in panel.alt
+        self.press(panel, "Undo")
+        assert panel.controls["hints"].value == [[0.25, 0.5, "teal"]]
+        self.press(panel, "Remove all")
+        assert panel.controls["hints"].value == []
+        assert "hints: none" in panel.alt
+
+    def test_gives_clicks_the_color_of_the_picker_in_the_browser(self, panel):
+        (color,) = self.widgets_of(panel, ipywidgets.ColorPicker)
+        assert color.link.source == (color, "value")
+        assert color.link.target == (panel.controls["hints"], "color")
+
+    def test_shows_a_hint_that_cannot_be_pinned_as_an_error(self, panel):
+        panel.controls["hints"].value = [[0.5, 1.5, "red"]]
+        assert "y must lie in [0, 1], got 1.5" in panel.message.value
+
+    def test_stands_as_its_picture_where_no_widget_runs_and_reads_the_same_in_every_run(self, panel):
+        data, _ = panel._repr_mimebundle_()
+        assert base64.b64decode(data["image/png"]) == panel.picture.value
+        assert data["text/plain"] == "PicturePanel(hints=[[0.25, 0.5, 'teal']])"
