@@ -401,7 +401,7 @@ def hue_losses(truths: Mapping[str, tuple[float, float]], *, point: bool = False
         above.text(hue, 1.98, f" {name}, {100 * share:.0f} % ", ha=side, va="top", fontsize=9)
     above.set(ylabel="expected loss", ylim=(0, 2))
     above.spines[["top", "right"]].set_visible(False)
-    above.legend(frameon=False, ncols=len(lines), loc="lower center", bbox_to_anchor=(0.5, 1), fontsize=9)
+    above.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1), fontsize=9)
     _show_hue_axis(below, "predicted hue (half-turns)")
     return figure
 
@@ -459,12 +459,19 @@ def disc_paths(
         x, y = path.numpy()
         axes.plot(x.T, y.T, color="black", linewidth=1)
         axes.plot(x[:, 0], y[:, 0], "o", color="white", mec="black", markersize=4, linestyle="none")
-        axes.plot(x[:, -1], y[:, -1], "o", color="black", markersize=5, linestyle="none")
         for name, hue in targets.items():
-            axes.plot(*_on_wheel(torch.tensor(hue)), "s", color="white", mec="black", markersize=8)
-            x_name, y_name = _on_wheel(torch.tensor(hue), 1.2)
-            axes.text(x_name, y_name, name, ha="center", va="center", fontsize=9)
-        axes.set(xlim=(-1.35, 1.35), ylim=(-1.35, 1.35), aspect="equal")
+            corner = _on_wheel(torch.tensor(hue))
+            axes.plot(*corner, "s", color="white", mec="black", markersize=10)
+            axes.annotate(
+                name,
+                corner,
+                (0, math.copysign(13, hue)),
+                textcoords="offset points",
+                ha="center",
+                va="center",
+            )
+        axes.plot(x[:, -1], y[:, -1], "o", color="black", markersize=5, linestyle="none")
+        axes.set(xlim=(-1.15, 1.15), ylim=(-1.15, 1.15), aspect="equal")
         axes.set_title(title, fontsize=10)
         axes.set_axis_off()
     for empty in grid[len(paths) :]:
