@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from pyramidcolor.exercises import Verdict, check_turn_hue
+from pyramidcolor.exercises import Verdict, check_turn_hue, check_weighted_hue_loss
+from pyramidcolor.losses import hue_difference, hue_loss
 
 RIGHT = {
     "remainder": lambda hue, shift: (hue + shift + 1) % 2 - 1,
@@ -71,3 +72,49 @@ def test_no_sentence_gives_the_answer_away(answer):
 def test_a_verdict_without_a_missing_property_has_passed():
     assert Verdict("", "Well done.").passed
     assert not Verdict("wrap", "It stopped at the seam.").passed
+
+
+RIGHT_LOSSES = {
+    "the library's mean over all pixels": hue_loss,
+    "divided by the sum of the weights": lambda p, t, s: (
+        (s * hue_difference(p, t)).sum() / s.sum().clamp(min=1e-6)
+    ),
+    "moved home": lambda p, t, s: (s * ((p - t + 1) % 2 - 1).abs()).mean(),
+}
+WRONG_LOSSES = {
+    "subtracts": ("range", lambda p, t, s: (p - t).abs().mean()),
+    "divides zero by zero": ("range", lambda p, t, s: (s * hue_difference(p, t)).sum() / s.sum()),
+    "says how near": ("range", lambda p, t, s: (s * (1 - hue_difference(p, t))).mean()),
+    "halves the subtraction": ("wrap", lambda p, t, s: (s * (p - t).abs()).mean() / 2),
+    "cuts off at 1": ("wrap", lambda p, t, s: (s * (p - t).abs().clamp(max=1)).mean()),
+    "goes one way round": ("symmetry", lambda p, t, s: (s * ((p - t) % 2)).mean() / 2),
+    "weighs all alike": ("weight", lambda p, t, s: hue_difference(p, t).mean()),
+    "weighs by the square": ("weight", lambda p, t, s: (s**2 * hue_difference(p, t)).mean()),
+    "never silences gray": ("weight", lambda p, t, s: ((0.2 + 0.8 * s) * hue_difference(p, t)).mean()),
+    "silences the vivid": ("weight", lambda p, t, s: ((1 - s) * hue_difference(p, t)).mean()),
+    "is a cosine": ("slope", lambda p, t, s: (s * (1 - (math.pi * (p - t)).cos())).mean() / 2),
+    "is a square": ("slope", lambda p, t, s: (s * hue_difference(p, t) ** 2).mean()),
+    "gives no gradient": ("slope", lambda p, t, s: hue_loss(p.detach(), t, s)),
+    "leads away": (
+        "slope",
+        lambda p, t, s: 2 * hue_loss(p, t, s).detach() - hue_loss(p, t, s),
+    ),
+    "gives a map": ("shape", lambda p, t, s: s * hue_difference(p, t)),
+    "gives a Python number": ("shape", lambda p, t, s: 0.5),
+    "gives nothing": ("shape", lambda p, t, s: None),
+    "forgets the weights": ("runs", lambda p, t: hue_difference(p, t).mean()),
+}
+
+
+@pytest.mark.parametrize("answer", RIGHT_LOSSES.values(), ids=RIGHT_LOSSES)
+def test_every_right_weighted_hue_loss_passes(answer):
+    verdict = check_weighted_hue_loss(answer)
+    assert verdict.passed, verdict
+
+
+@pytest.mark.parametrize(("missing", "answer"), WRONG_LOSSES.values(), ids=WRONG_LOSSES)
+def test_a_wrong_weighted_hue_loss_is_told_what_it_lacks_and_not_how_to_mend_it(missing, answer):
+    verdict = check_weighted_hue_loss(answer)
+    assert verdict.missing == missing, verdict
+    assert len(verdict.sentence.split()) >= 5
+    assert not any(word in repr(verdict) for word in ("minimum", "clamp", "2 -", "remainder", "divide"))

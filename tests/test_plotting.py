@@ -15,15 +15,20 @@ from pyramidcolor.plotting import (
     HUE_NAMES,
     WIDTH,
     DescribedFigure,
+    color_strips,
     curves,
+    disc_paths,
     faint_hues,
     gray_comparison,
     histograms,
     hsv_planes,
     hue_circle,
     hue_colors,
+    hue_losses,
+    hue_pair,
     hue_ramps,
     pictures,
+    pure_colors,
     shift_hsv,
 )
 
@@ -41,6 +46,10 @@ FIGURES = {
     "hue_ramps": hue_ramps,
     "faint_hues": lambda: faint_hues(PHOTO),
     "gray_comparison": lambda: gray_comparison(PHOTO),
+    "hue_pair": lambda: hue_pair(-0.9, 0.9),
+    "hue_losses": lambda: hue_losses({"sky": (-0.8, 0.6), "stone": (0.2, 0.4)}, point=True),
+    "color_strips": lambda: color_strips({"a": PHOTO}, x_label="step", x_range=(0, 9), alt="A strip."),
+    "disc_paths": lambda: disc_paths({"a": PHOTO[:2], "b": PHOTO[1:]}, {"red": 0.0}, alt="Two discs."),
 }
 every_figure = pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
 
@@ -237,3 +246,105 @@ def test_a_described_figure_is_a_matplotlib_figure_that_saves_itself(tmp_path):
     figure.savefig(tmp_path / "nothing.png")
     with Image.open(tmp_path / "nothing.png") as picture:
         assert picture.size == (600, 200)
+
+
+def drawn_lines(figure):
+    """The y of each named line of a figure's first panel."""
+    return {line.get_label(): np.asarray(line.get_ydata()) for line in figure.axes[0].lines}
+
+
+class TestHuePair:
+    @pytest.mark.parametrize(
+        ("predicted", "target", "plain", "wrapped"),
+        [(-0.9, 0.9, 1.8, 0.2), (0.9, -0.9, 1.8, 0.2), (0.2, -0.3, 0.5, 0.5), (-1.0, 1.0, 2.0, 0.0)],
+    )
+    def test_says_and_draws_both_lengths(self, predicted, target, plain, wrapped):
+        figure = hue_pair(predicted, target)
+        said = " ".join(text.get_text() for text in figure.axes[1].texts)
+        assert f"plain: {plain:.2f} half-turns = {180 * plain:.0f}°" in said
+        assert f"wrapped: {wrapped:.2f} half-turns = {180 * wrapped:.0f}°" in said
+        arcs = [np.stack(line.get_data()) for line in figure.axes[0].lines if len(line.get_xdata()) == 100]
+        for arc, length in zip(arcs, (plain, wrapped), strict=True):
+            radius = np.hypot(*arc[:, 0])
+            walked = np.hypot(*np.diff(arc)).sum() / radius / np.pi
+            assert walked == pytest.approx(length, abs=1e-3)
+            for end, hue in ((arc[:, 0], predicted), (arc[:, -1], target)):
+                place = (np.cos(np.pi * hue), np.sin(np.pi * hue))
+                np.testing.assert_allclose(end / radius, place, atol=1e-5)
+
+    def test_shows_both_hues_as_colors(self):
+        # The blue and the magenta of the RGB cube, by definition of the hues.
+        np.testing.assert_allclose(shown(hue_pair(-2 / 3, -1 / 3), 1), [[(0, 0, 1), (1, 0, 1)]], atol=0.01)
+
+    @pytest.mark.parametrize("hue", [1.01, float("nan")])
+    def test_refuses_what_is_no_half_turn(self, hue):
+        with pytest.raises(ValueError, match=r"half-turns in \[-1, 1\]"):
+            hue_pair(hue, 0.0)
+
+
+class TestHueLosses:
+    def test_of_two_opposite_hues_are_flat_with_the_wrap_and_on_one_side_without(self):
+        lines = drawn_lines(hue_losses({"sky": (-5 / 6, 0.5), "stone": (1 / 6, 0.5)}))
+        np.testing.assert_allclose(lines["wrapped (Eq. 2)"], 0.5, atol=1e-6)
+        hue = np.linspace(-1, 1, 401)
+        floor = (hue > -5 / 6) & (hue < 1 / 6)
+        np.testing.assert_allclose(lines["plain L1"][floor], 0.5, atol=1e-6)
+        assert (lines["plain L1"][~floor] > 0.5).all()
+        assert not {"point on the rim", "point at the center"} & set(lines)
+
+    def test_are_the_means_over_hues_drawn_by_their_shares(self):
+        truths = {"a": (0.9, 0.5), "b": (-0.8, 0.3), "c": (0.1, 0.2)}
+        lines = drawn_lines(hue_losses(truths, point=True))
+        draws = np.concatenate([np.full(round(10 * share), hue) for hue, share in truths.values()])
+        turns = np.exp(1j * np.pi * draws)
+        for place in (0, 130, 400):
+            hue = np.linspace(-1, 1, 401)[place]
+            apart = np.abs(np.angle(np.exp(1j * np.pi * hue) / turns)) / np.pi
+            rim = np.exp(1j * np.pi * hue) - turns
+            assert lines["plain L1"][place] == pytest.approx(np.abs(hue - draws).mean(), abs=1e-5)
+            assert lines["wrapped (Eq. 2)"][place] == pytest.approx(apart.mean(), abs=1e-5)
+            both = (np.abs(rim.real) + np.abs(rim.imag)) / 2
+            assert lines["point on the rim"][place] == pytest.approx(both.mean(), abs=1e-5)
+            center = (np.abs(turns.real) + np.abs(turns.imag)) / 2
+            assert lines["point at the center"][place] == pytest.approx(center.mean(), abs=1e-5)
+
+    @pytest.mark.parametrize("shares", [(0.5, 0.6), (-0.1, 1.1)])
+    def test_need_shares_that_add_up_to_one(self, shares):
+        with pytest.raises(ValueError, match="add up to 1"):
+            hue_losses({"a": (0.0, shares[0]), "b": (0.5, shares[1])})
+
+    def test_need_hues_in_half_turns(self):
+        with pytest.raises(ValueError, match=r"got -1.2"):
+            hue_losses({"a": (-1.2, 1.0)})
+
+
+class TestStripsAndPaths:
+    def test_strips_keep_the_pixels_of_their_rows_and_columns_over_the_range_of_x(self):
+        figure = color_strips({"a": PHOTO, "b": PHOTO[:, :2]}, x_label="step", x_range=(5, 8), alt="Two.")
+        assert [axes.get_title(loc="left") for axes in figure.axes] == ["a", "b"]
+        np.testing.assert_allclose(shown(figure), PHOTO.permute(1, 2, 0), atol=0.5 / 255 + 1e-6)
+        assert figure.axes[1].images[0].get_extent() == [5, 8, 0, 2]
+        assert figure.alt == "Two. Strips: a; b."
+
+    def test_paths_run_from_their_first_point_to_their_last(self):
+        path = torch.tensor([[[1.0, 0.5, -0.2]], [[0.0, 0.3, 0.4]]])
+        whole, start, *_, end = disc_paths({"a": path}, {"red": 0.0}, alt="One.").axes[0].lines
+        np.testing.assert_allclose(np.stack(whole.get_data()), path[:, 0])
+        np.testing.assert_allclose(np.stack(start.get_data())[:, 0], [1.0, 0.0])
+        np.testing.assert_allclose(np.stack(end.get_data())[:, 0], [-0.2, 0.4], atol=1e-6)
+
+    @pytest.mark.parametrize(
+        "draw",
+        [
+            lambda: color_strips({}, x_label="x", x_range=(0, 1), alt="None."),
+            lambda: disc_paths({}, {}, alt="None."),
+        ],
+    )
+    def test_none_at_all_are_refused(self, draw):
+        with pytest.raises(ValueError, match=r"^no (strips|paths) to show"):
+            draw()
+
+    def test_pure_colors_are_those_of_the_standard_library(self):
+        hue = torch.tensor([[-1.0, -0.55, -0.1, 0.0, 0.3, 0.95]])
+        wanted = [colorsys.hsv_to_rgb(number / 2 % 1, 1, 1) for number in hue[0].tolist()]
+        np.testing.assert_allclose(pure_colors(hue)[:, 0].T, wanted, atol=1e-6)

@@ -14,8 +14,16 @@ from pyramidcolor.checkpoints import build_colorizer
 from pyramidcolor.hints import Hint, HintedPhoto
 from pyramidcolor.images import to_png
 from pyramidcolor.inference import colorize
-from pyramidcolor.plotting import DescribedFigure, hinted_photo, hsv_planes
-from pyramidcolor.widgets import PicturePanel, hint_panel, hsv_explorer, slider, upload_panel
+from pyramidcolor.plotting import DescribedFigure, hinted_photo, hsv_planes, hue_losses, hue_pair
+from pyramidcolor.widgets import (
+    PicturePanel,
+    hint_panel,
+    hsv_explorer,
+    hue_mixture_explorer,
+    hue_pair_explorer,
+    slider,
+    upload_panel,
+)
 
 PHOTO = torch.rand(3, 12, 16, generator=torch.Generator().manual_seed(0))
 
@@ -250,3 +258,34 @@ class TestHintPanel:
         data, _ = panel._repr_mimebundle_()
         assert base64.b64decode(data["image/png"]) == panel.picture.value
         assert data["text/plain"] == "PicturePanel(hints=[[0.25, 0.5, 'teal']])"
+
+
+class TestHuePairExplorer:
+    def test_begins_with_the_static_figure_and_follows_both_hues(self):
+        panel = hue_pair_explorer(predicted=-0.9, target=0.9)
+        assert panel.picture.value == hue_pair(-0.9, 0.9).png()
+        panel.controls["predicted"].value = 0.5
+        panel.controls["target"].value = -0.25
+        assert panel.message.value == ""
+        assert panel.picture.value == hue_pair(0.5, -0.25).png()
+
+
+class TestHueMixtureExplorer:
+    def test_shows_the_losses_of_both_hues_in_their_shares(self):
+        panel = hue_mixture_explorer(-0.8, 0.2)
+        figure = hue_losses({"first": (-0.8, 0.5), "second": (0.2, 0.5)}, point=True)
+        assert panel.picture.value == figure.png()
+        panel.controls["share"].value = 0.8
+        panel.controls["second"].value = 0.6
+        figure = hue_losses({"first": (-0.8, 0.8), "second": (0.6, 0.2)}, point=True)
+        assert panel.picture.value == figure.png()
+
+
+@pytest.mark.parametrize(
+    "panel", [hue_pair_explorer(), hue_mixture_explorer(-0.8, 0.2)], ids=["pair", "mixture"]
+)
+def test_the_panels_of_hues_draw_over_the_whole_range_of_every_slider(panel):
+    for control in panel.controls.values():
+        for value in (control.min, control.max):
+            control.value = value
+            assert panel.message.value == ""
