@@ -3,7 +3,8 @@
     python benchmarks/scale_readings.py [PHOTOS ...] [--validation PHOTOS ...] [--size 128] [--seeds 2] [--out FILE.json]
 
 Without photos it draws scenes. By area, stage one computes on a grid of 16 times as many cells, so both comparisons are made:
-after the same number of photos ("area"), and after about the same time in stage one ("area, same time": fewer epochs). Networks
+after the same number of photos ("area"), and with a quarter of the epochs in stage one ("area, same time"). The quarter is a guess
+at equal time, not a measurement: compare the seconds, which are of whole runs. Networks
 are narrow, so that a run takes minutes on one core: the table says which reading does better at that size and budget, not how
 good either can become. Seconds are of one run on one machine.
 """
@@ -27,7 +28,7 @@ from pyramidcolor.splits import split_photos
 from pyramidcolor.training import train
 
 READINGS = {"side": ("side", (8, 3, 1)), "area": ("area", (8, 3, 1)), "area, same time": ("area", (2, 3, 1))}
-"""For each row the reading and the epochs of the three phases; stage one takes about four times as long by area."""
+"""For each row the reading and the epochs of the three phases."""
 
 MEASURES = [
     "hue_error_degrees",
