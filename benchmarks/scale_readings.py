@@ -1,34 +1,33 @@
-"""Does the paper's "1/16" mean the side or the area? Both readings, of the same widths, over seeds.
+"""Does the paper's "1/16" mean the side or the area? Stage one by both readings, of the same widths, over seeds.
 
-    python benchmarks/scale_readings.py [PHOTOS ...] [--validation PHOTOS ...] [--size 128] [--seeds 2] [--out FILE.json]
+    python benchmarks/scale_readings.py [PHOTOS ...] [--validation PHOTOS ...] [--size 256] [--seeds 3] [--out FILE.json]
 
-Without photos it draws scenes. By area, stage one computes on a grid of 16 times as many cells, so both comparisons are made:
-after the same number of photos ("area"), and with a quarter of the epochs in stage one ("area, same time"). The quarter is a guess
-at equal time, not a measurement: compare the seconds, which are of whole runs. Networks
-are narrow, so that a run takes minutes on one core: the table says which reading does better at that size and budget, not how
-good either can become. Seconds are of one run on one machine.
+Without photos it draws scenes. By area, stage one computes on a grid of 16 times as many cells, so both comparisons are made: after
+the same number of multiplications, where the area reading sees 16 times fewer photos, and after the same photos, which costs it 16 times
+the work. Multiplications are counted, not timed. Only stage one is trained, since there the readings differ: its chroma is enlarged and
+joined with the gray. A run that is already in the result file is not repeated, so a stopped command goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
-import time
 from pathlib import Path
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from pyramidcolor.datasets import open_photos
 from pyramidcolor.evaluation import evaluate
+from pyramidcolor.inference import colorize_by_stage
 from pyramidcolor.jobs import write_json
+from pyramidcolor.models import LowScaleNet
 from pyramidcolor.photos import CachedPhotos
-from pyramidcolor.recipes import TrainingConfig
+from pyramidcolor.recipes import TrainingConfig, recipe
 from pyramidcolor.scenes import SyntheticScenes
 from pyramidcolor.splits import split_photos
 from pyramidcolor.training import train
-
-READINGS = {"side": ("side", (8, 3, 1)), "area": ("area", (8, 3, 1)), "area, same time": ("area", (2, 3, 1))}
-"""For each row the reading and the epochs of the three phases."""
 
 MEASURES = [
     "hue_error_degrees",
@@ -39,22 +38,43 @@ MEASURES = [
 ]
 
 
-def config_for(
-    reading: str, epochs: tuple[int, int, int], space: str, size: int, seed: int
-) -> TrainingConfig:
-    """The same widths and photos for both readings; only the scales differ."""
-    low = {"scales": reading, "norm": True, "widths": (16, *(32,) * 10), "input_factor": 4}
+def network(reading: str, width: int) -> dict:
+    """The recipes' stage one at another width, by one reading."""
+    return recipe("paper").low_scale_net | {"scales": reading, "widths": (width // 2, *(width,) * 10)}
+
+
+def multiplications(reading: str, width: int, size: int) -> int:
+    """How many multiplications stage one does for one photo of size x size pixels."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        LowScaleNet(**network(reading, width)).eval()(torch.zeros(1, 1, size, size))
+    return counter.get_total_flops() // 2  # it counts a multiplication and its addition as two
+
+
+def config_for(reading: str, epoch_photos: int, args: argparse.Namespace, seed: int) -> TrainingConfig:
+    """Hue as a point, weighed by saturation; all but the scales and the number of photos is the same."""
     return TrainingConfig(
-        color_space=space,
-        low_scale_net=low,
-        pyramid_net={"scales": reading, "norm": True, "low_width": 24, "middle_width": 24, "depth": 2},
-        epochs=epochs,
-        epoch_photos=1600,
-        size=size,
+        color_space="hsv-point",
+        low_scale_net=network(reading, args.width),
+        pyramid_net={"scales": reading},
+        phases=("stage-one",),
+        epochs=(args.epochs, 1, 1),
+        epoch_photos=epoch_photos,
+        size=args.size,
         weigh_by_saturation=True,
         hue_factor=3.0,
         seed=seed,
     )
+
+
+def run(photos, held_out, config: TrainingConfig) -> dict[str, float]:
+    """The figures of one trained network."""
+    *_, (record, colorizer) = train(photos, held_out, config)
+
+    def stage_one(rgb):
+        return colorize_by_stage(rgb, colorizer)["stage one"]
+
+    figures = evaluate(stage_one, held_out, size=config.size, measures=MEASURES)
+    return {"epochs": record.epoch} | {name: figures[name] for name in MEASURES}
 
 
 def main() -> None:
@@ -64,9 +84,12 @@ def main() -> None:
     )
     parser.add_argument("photos", nargs="*")
     parser.add_argument("--validation", nargs="+", default=[])
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--spaces", nargs="+", default=["hsv-point"])
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epoch-photos", type=int, default=1600)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--memory", default="2 GiB")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/scale_readings.json"))
     args = parser.parse_args()
     if args.photos and args.validation:
@@ -75,48 +98,60 @@ def main() -> None:
         photos, held_out = split_photos(open_photos(*args.photos), 0.1)
     else:
         photos, held_out = SyntheticScenes(4000, args.size), SyntheticScenes(200, args.size, seed=1)
-    photos, held_out = CachedPhotos(photos, "2 GiB"), CachedPhotos(held_out, "1 GiB")
-    source = f"{len(set(held_out.sources))} sources of photos" if args.photos else "drawn scenes"
-    rows = []
-    for space in args.spaces:
-        for reading, (scales, epochs) in READINGS.items():
-            for seed in range(args.seeds):
-                started = time.perf_counter()
-                *_, (_, colorizer) = train(
-                    photos, held_out, config_for(scales, epochs, space, args.size, seed)
-                )
-                figures = evaluate(
-                    colorizer, held_out, size=args.size, working_size=args.size, measures=MEASURES
-                )
-                rows.append(
-                    {
-                        "space": space,
-                        "reading": reading,
-                        "seed": seed,
-                        "seconds": time.perf_counter() - started,
-                    }
-                )
-                rows[-1] |= {name: figures[name] for name in MEASURES}
-                print(rows[-1], flush=True)
-    print(
-        f"\n{len(held_out)} pictures of {source} at {args.size} x {args.size}, {args.seeds} seeds: mean (lowest to highest)"
-    )
-    for space in args.spaces:
-        for reading in READINGS:
-            chosen = [row for row in rows if (row["space"], row["reading"]) == (space, reading)]
-            spans = {name: [row[name] for row in chosen] for name in ("seconds", *MEASURES)}
-            cells = (
-                f"{name} {statistics.mean(v):.2f} ({min(v):.2f} to {max(v):.2f})" for name, v in spans.items()
-            )
-            print(f"{space}, 1/16 of the {reading}: " + ", ".join(cells))
-    args.out.parent.mkdir(parents=True, exist_ok=True)
+    photos, held_out = CachedPhotos(photos, args.memory), CachedPhotos(held_out, "1 GiB")
+    work = {reading: multiplications(reading, args.width, args.size) for reading in ("side", "area")}
     setting = {
-        "photos": source,
+        "photos": f"{len(photos)} from {len(set(photos.sources))} sources" if args.photos else "drawn scenes",
         "validation": len(held_out),
-        "size": args.size,
+        "multiplications a photo": work,
+        **{name: getattr(args, name) for name in ("size", "width", "epochs", "epoch_photos")},
         "torch": torch.__version__,
     }
-    write_json(setting | {"rows": rows}, args.out)
+    rows = stored_rows(args.out, setting)
+    fewer = round(args.epoch_photos * work["side"] / work["area"])
+    plan = {
+        "side": ("side", args.epoch_photos),
+        "area, same multiplications": ("area", fewer),
+        "area, same photos": ("area", args.epoch_photos),
+    }
+    for name, (reading, epoch_photos) in plan.items():
+        for seed in range(args.seeds):
+            if any((row["row"], row["seed"]) == (name, seed) for row in rows):
+                continue
+            figures = run(photos, held_out, config_for(reading, epoch_photos, args, seed))
+            rows.append({"row": name, "seed": seed, "epoch photos": epoch_photos} | figures)
+            write_json(setting | {"rows": rows}, args.out)
+            print(rows[-1], flush=True)
+    print("\n" + table(rows, setting))
+
+
+def stored_rows(path: Path, setting: dict) -> list[dict]:
+    """The finished runs in a result file of the same setting; ValueError for another setting's, which would be mixed in."""
+    if not path.exists():
+        return []
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    rows = stored.pop("rows")
+    if stored != setting:
+        raise ValueError(f"{path} holds runs of another setting; name another file with --out, or move it")
+    return rows
+
+
+def table(rows: list[dict], setting: dict) -> str:
+    """Mean, lowest and highest of every measure, a line a row of the plan, as Markdown."""
+    lines = [
+        f"{setting['validation']} pictures ({setting['photos']} to train) at {setting['size']} x {setting['size']}: "
+        "mean (lowest to highest)",
+        "",
+        "| reading | photos seen | seeds | " + " | ".join(MEASURES) + " |",
+        "|---" * (len(MEASURES) + 3) + "|",
+    ]
+    for name in dict.fromkeys(row["row"] for row in rows):
+        chosen = [row for row in rows if row["row"] == name]
+        spans = ([row[measure] for row in chosen] for measure in MEASURES)
+        cells = [f"{statistics.mean(span):.2f} ({min(span):.2f} to {max(span):.2f})" for span in spans]
+        seen = setting["epochs"] * chosen[0]["epoch photos"]
+        lines.append(f"| {name} | {seen} | {len(chosen)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from dataclasses import dataclass, field
@@ -31,7 +32,8 @@ class Colorizer:
     Attributes:
         model: gray `(B, 1, H, W)` in, chroma `(B, C, H, W)` out, both in [-1, 1] as `color_space` defines them.
         color_space: what gray and chroma mean.
-        settings: the constructor arguments of both stages: `{"low_scale_net": {...}, "pyramid_net": {...}}`.
+        settings: the constructor arguments of both stages: `{"low_scale_net": {...}, "pyramid_net": {...}}`. `build_colorizer`
+            fills in those that were not given, so that a file written today rebuilds the same network under later defaults.
         about: anything else that the file tells: what it was trained on, for how long, its figures.
         saturation_gain: by what the predicted saturation is multiplied, so that photos come out as vivid as true ones on
             average; L1 alone answers an undecided saturation with too little.
@@ -76,13 +78,26 @@ def build_colorizer(
         if color_space not in COLOR_SPACES:
             raise ValueError(f"color_space must be one of {', '.join(COLOR_SPACES)}, got {color_space!r}")
         color_space = COLOR_SPACES[color_space]
-    settings = {"low_scale_net": dict(low_scale_net or {}), "pyramid_net": dict(pyramid_net or {})}
+    settings = {
+        "low_scale_net": _defaults(LowScaleNet) | (low_scale_net or {}),
+        "pyramid_net": _defaults(PyramidNet) | (pyramid_net or {}),
+    }
     channels = color_space.chroma_channels
     model = TwoStageColorizer(
         LowScaleNet(channels, **settings["low_scale_net"]),
         PyramidNet(channels, hue_channel=color_space.hue_channel, **settings["pyramid_net"]),
     )
     return Colorizer(model, color_space, settings, about or {}, saturation_gain, working_size)
+
+
+def _defaults(stage: type) -> dict[str, Any]:
+    """The default arguments of a stage's constructor, without those that the color space sets."""
+    parameters = inspect.signature(stage).parameters
+    return {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if name not in ("chroma_channels", "hue_channel")
+    }
 
 
 def save_checkpoint(colorizer: Colorizer, path: str | os.PathLike) -> None:

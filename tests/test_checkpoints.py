@@ -10,6 +10,7 @@ import torch
 
 from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, load_pretrained, save_checkpoint
 from pyramidcolor.colorspaces import COLOR_SPACES
+from pyramidcolor.models import LowScaleNet
 
 SMALL = {
     "low_scale_net": {"widths": (4,) * 11, "norm": True},
@@ -47,6 +48,15 @@ def test_a_weights_file_tells_what_it_was_made_of(saved):
     assert loaded.saturation_gain == 1.25
     assert loaded.settings["low_scale_net"]["norm"] is True
     assert not loaded.model.training
+
+
+def test_a_weights_file_keeps_the_arguments_that_were_left_to_their_defaults(saved, monkeypatch):
+    factor = load_checkpoint(saved[1]).model.low_factor
+    channels, scales, *others = LowScaleNet.__init__.__defaults__
+    other = {"side": "area", "area": "side"}[scales]
+    monkeypatch.setattr(LowScaleNet.__init__, "__defaults__", (channels, other, *others))
+    assert LowScaleNet().low_factor != factor, "the default has changed"
+    assert load_checkpoint(saved[1]).model.low_factor == factor, "the file has not"
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):

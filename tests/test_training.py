@@ -226,6 +226,7 @@ KILLED = replace(CONFIG, epochs=(14, 14, 12), epoch_photos=8)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing kills like SIGKILL on this system")
+@pytest.mark.timeout(1200)  # it starts Python twenty times; on a busy machine each takes many seconds
 def test_a_run_killed_twenty_times_ends_with_the_weights_of_one_that_never_was(tmp_path):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["accelerate", "pyramidcolor.training", "pyramidcolor.scenes"])
