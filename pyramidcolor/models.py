@@ -11,7 +11,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from .images import enlarge_chroma, shrink
+from .images import enlarge_chroma, resize, shrink
 
 SCALE_READINGS = {"side": (16, 4), "area": (4, 2)}
 """The two readings of the paper's "1/16" and "1/4": how much shorter the low and the middle scale's sides are."""
@@ -89,9 +89,13 @@ class LowScaleNet(nn.Module):
         Raises:
             ValueError: if the shape does not fit.
         """
-        factor = self.input_factor if shrunk else 1
-        check_gray(gray, self.low_factor // factor)
-        return self.layers(shrink(gray, self.input_factor // factor))
+        check_gray(gray, self.low_factor // (self.input_factor if shrunk else 1))
+        if not shrunk:
+            # By the filter that makes the small views of stage one's training; the means of squares would be sharper pictures
+            # than it has learned from.
+            height, width = (side // self.input_factor for side in gray.shape[-2:])
+            gray = resize(gray, (height, width))
+        return self.layers(gray)
 
 
 class PyramidNet(nn.Module):
