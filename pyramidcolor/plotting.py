@@ -406,6 +406,42 @@ def hue_losses(truths: Mapping[str, tuple[float, float]], *, point: bool = False
     return figure
 
 
+def learned_chroma(gray: Tensor, truth: Tensor, learned: Tensor) -> DescribedFigure:
+    """Hue and saturation as curves over the gray: the true ones, and one thin line for each network that learned them.
+
+    Args:
+        gray: `(T,)`, the grays that the networks saw.
+        truth: `(2, T)`, hue in half-turns and saturation, in [-1, 1].
+        learned: `(N, 2, T)`, the same from N networks.
+
+    Raises:
+        ValueError: if the shapes do not fit together.
+    """
+    if learned.ndim != 3 or truth.shape != (2, len(gray)) or learned.shape[1:] != truth.shape:
+        raise ValueError(
+            f"truth must be (2, {len(gray)}) and learned (N, 2, {len(gray)}) for gray of {tuple(gray.shape)}, "
+            f"got {tuple(truth.shape)} and {tuple(learned.shape)}"
+        )
+    hue_error = hue_difference(learned[:, 0], truth[0].expand_as(learned[:, 0])).mean()
+    errors = (hue_error, (learned[:, 1] - truth[1]).abs().mean())
+    titles = [
+        f"{name}: mean error {error:.2f}" for name, error in zip(("hue", "saturation"), errors, strict=True)
+    ]
+    figure = DescribedFigure(
+        f"{len(learned)} networks' curves beside the true ones over the gray. {'; '.join(titles)}.", 2.8
+    )
+    for channel, axes in enumerate(figure.subplots(1, 2, sharey=True)):
+        (color, _), (true_color, dash) = _LINES[channel], _LINES[3]
+        axes.plot(gray.numpy(), learned[:, channel].T.numpy(), color=color, linewidth=1, alpha=0.6)
+        axes.plot(
+            gray.numpy(), truth[channel].numpy(), color=true_color, linestyle=dash, linewidth=2, label="true"
+        )
+        axes.set_title(titles[channel], fontsize=10)
+        axes.set_ylim(-1, 1)
+        _finish(axes, "gray", "half-turns; saturation −1 to 1" if channel == 0 else "")
+    return figure
+
+
 def color_strips(
     strips: Mapping[str, Tensor], *, x_label: str, x_range: tuple[float, float], alt: str
 ) -> DescribedFigure:

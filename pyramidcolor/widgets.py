@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from threading import Event, Thread
@@ -29,6 +29,7 @@ from .plotting import (
     hsv_planes,
     hue_losses,
     hue_pair,
+    learned_chroma,
     receptive_field,
     scale_planes,
     scene_at_scales,
@@ -191,6 +192,28 @@ def hue_mixture_explorer(first: float, second: float, share: float = 0.5) -> Pic
         share=slider("Share of the first hue", 0, 1, share, 0.05),
         first=slider("First hue (half-turns)", -1, 1, first, 0.01),
         second=slider("Second hue (half-turns)", -1, 1, second, 0.01),
+    )
+
+
+def lambda_explorer(
+    gray: Tensor, truth: Tensor, learned: Mapping[float, Tensor], hue_factor: float = 1.0
+) -> PicturePanel:
+    """`plotting.learned_chroma` with a slider for the lambda that the networks were trained with.
+
+    Args:
+        gray: `(T,)`, the grays that the networks saw.
+        truth: `(2, T)`, the true hue in half-turns and saturation.
+        learned: for each lambda what its N networks learned, `(N, 2, T)`.
+        hue_factor: the lambda where the slider starts, one of `learned`'s.
+    """
+    return PicturePanel(
+        lambda hue_factor: learned_chroma(gray, truth, learned[hue_factor]),
+        hue_factor=ipywidgets.SelectionSlider(
+            options=[(f"{factor:g}", factor) for factor in learned],
+            value=hue_factor,
+            description="Lambda",
+            **_wide(),
+        ),
     )
 
 

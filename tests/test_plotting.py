@@ -27,6 +27,7 @@ from pyramidcolor.plotting import (
     hue_losses,
     hue_pair,
     hue_ramps,
+    learned_chroma,
     pictures,
     pure_colors,
     shift_hsv,
@@ -49,6 +50,7 @@ FIGURES = {
     "hue_pair": lambda: hue_pair(-0.9, 0.9),
     "hue_losses": lambda: hue_losses({"sky": (-0.8, 0.6), "stone": (0.2, 0.4)}, point=True),
     "color_strips": lambda: color_strips({"a": PHOTO}, x_label="step", x_range=(0, 9), alt="A strip."),
+    "learned_chroma": lambda: learned_chroma(LINE, torch.zeros(2, 5), torch.zeros(3, 2, 5)),
     "disc_paths": lambda: disc_paths({"a": PHOTO[:2], "b": PHOTO[1:]}, {"red": 0.0}, alt="Two discs."),
 }
 every_figure = pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
@@ -316,6 +318,25 @@ class TestHueLosses:
     def test_need_hues_in_half_turns(self):
         with pytest.raises(ValueError, match=r"got -1.2"):
             hue_losses({"a": (-1.2, 1.0)})
+
+
+class TestLearnedChroma:
+    def test_measures_hue_the_short_way_round(self):
+        truth, learned = torch.full((2, 5), 0.9), torch.stack((torch.full((5,), -0.9), torch.full((5,), 0.6)))
+        hue, saturation = learned_chroma(LINE, truth, learned[None]).axes
+        assert hue.get_title() == "hue: mean error 0.20"
+        assert saturation.get_title() == "saturation: mean error 0.30"
+
+    def test_draws_a_line_for_each_network_and_one_for_the_truth(self):
+        learned = PHOTO[:, :2, :5]
+        for channel, axes in enumerate(learned_chroma(LINE, torch.zeros(2, 5), learned).axes):
+            *networks, truth = axes.lines
+            np.testing.assert_allclose([line.get_ydata() for line in networks], learned[:, channel])
+            assert truth.get_label() == "true"
+
+    def test_refuses_shapes_that_do_not_fit(self):
+        with pytest.raises(ValueError, match=r"learned \(N, 2, 5\)"):
+            learned_chroma(LINE, torch.zeros(2, 5), torch.zeros(2, 5))
 
 
 class TestStripsAndPaths:

@@ -14,13 +14,21 @@ from pyramidcolor.checkpoints import build_colorizer
 from pyramidcolor.hints import Hint, HintedPhoto
 from pyramidcolor.images import to_png
 from pyramidcolor.inference import colorize
-from pyramidcolor.plotting import DescribedFigure, hinted_photo, hsv_planes, hue_losses, hue_pair
+from pyramidcolor.plotting import (
+    DescribedFigure,
+    hinted_photo,
+    hsv_planes,
+    hue_losses,
+    hue_pair,
+    learned_chroma,
+)
 from pyramidcolor.widgets import (
     PicturePanel,
     hint_panel,
     hsv_explorer,
     hue_mixture_explorer,
     hue_pair_explorer,
+    lambda_explorer,
     slider,
     upload_panel,
 )
@@ -279,6 +287,18 @@ class TestHueMixtureExplorer:
         panel.controls["second"].value = 0.6
         figure = hue_losses({"first": (-0.8, 0.8), "second": (0.6, 0.2)}, point=True)
         assert panel.picture.value == figure.png()
+
+
+class TestLambdaExplorer:
+    def test_shows_what_the_networks_of_the_chosen_lambda_learned(self):
+        gray, learned = torch.linspace(0, 1, 9), {0.25: torch.zeros(3, 2, 9), 4.0: torch.full((3, 2, 9), 0.5)}
+        truth = torch.full((2, 9), 0.5)
+        panel = lambda_explorer(gray, truth, learned, hue_factor=0.25)
+        assert panel.picture.value == learned_chroma(gray, truth, learned[0.25]).png()
+        panel.controls["hue_factor"].value = 4.0
+        assert panel.message.value == ""
+        assert panel.picture.value == learned_chroma(gray, truth, learned[4.0]).png()
+        assert [label for label, _ in panel.controls["hue_factor"].options] == ["0.25", "4"]
 
 
 @pytest.mark.parametrize(
