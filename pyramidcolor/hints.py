@@ -106,8 +106,9 @@ class HintedPhoto:
         """
         share, color = self._spread(hints)
         chroma = _from_plane(color + (1 - share) * self._plane, self._space)
-        size = self._gray.shape[-2:]
-        return self._space.decode(self._gray, chroma_rows(chroma, size, self._space)(0, size[0]))
+        # Under a hint the color is what the reader pinned, to the last digit, and follows nothing.
+        rows = chroma_rows(chroma, self._gray, self._space, follow=1 - share)
+        return self._space.decode(self._gray, rows(0, self._gray.shape[-2]))
 
     def influence(self, hints: Sequence[Hint]) -> Tensor:
         """How far the hints reach, `(1, H, W)` in [0, 1]: 1 where one is pinned, 0 where the network's color stays.

@@ -31,6 +31,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 """The file types that `write_image` can write."""
 
 _SUFFIXES_WITHOUT_ALPHA = frozenset({".jpg", ".jpeg", ".bmp"})
+_FLAT = 0.03  # squared gray of [-1, 1]; where gray varies by much less than its root, 0.17, chroma does not follow it
 _OPENING = threading.Lock()
 _ONE_PICTURE_FORMATS = {"MPO"}  # a phone's JPEG with a preview or a depth map behind the photo
 
@@ -290,6 +291,31 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
         batch.amin(), batch.amax()
     )  # rounding leaves the range by a hair, and white would be refused
     return resized if image.ndim == 4 else resized[0]
+
+
+def gray_slope(chroma: Tensor, gray: Tensor) -> Tensor:
+    """How steeply chroma changes with gray around each pixel: the slope of a line fitted to 3x3 pixels.
+
+    Where chroma is enlarged, this tells how to follow the edges of a larger gray picture: a pixel that is darker there than the
+    enlarged gray says gets its chroma moved along the line.
+
+    Args:
+        chroma: `(C, H, W)`, hues not as numbers.
+        gray: `(1, H, W)` in [-1, 1].
+
+    Returns:
+        `(C, H, W)`, change of chroma for a change of 1 in gray; near 0 where gray is flat.
+
+    Source:
+        The local model of He, Sun and Tang, "Guided image filtering", ECCV 2010, Eq. 5. `benchmarks/enlarging.py` compares.
+    """
+
+    def mean(image: Tensor) -> Tensor:
+        return avg_pool2d(image, 3, 1, 1, count_include_pad=False)
+
+    variance = mean(gray * gray) - mean(gray) ** 2
+    covariance = mean(gray * chroma) - mean(gray) * mean(chroma)
+    return covariance / (variance + _FLAT)
 
 
 def enlarge_chroma(chroma: Tensor, size: tuple[int, int], hue_channel: int | None) -> Tensor:

@@ -26,6 +26,7 @@ from .images import (
     check_unit_range,
     enlarge_chroma,
     find_pictures,
+    gray_slope,
     hue_of_point,
     pixels_and_alpha,
     read_image,
@@ -105,7 +106,7 @@ def colorize_pixels(
     space, size = colorizer.color_space, pixels.shape[:2]
     gray = gray_of_pixels(pixels, space)
     chroma = predict_chroma(gray, colorizer, working_size)
-    rows = chroma_rows(amplify(chroma, saturation * colorizer.saturation_gain, space), size, space)
+    rows = chroma_rows(amplify(chroma, saturation * colorizer.saturation_gain, space), gray, space)
     colored = np.empty((*size, 3), pixels.dtype)
     scale = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else None
     for first, last in _bands(size):
@@ -176,21 +177,33 @@ def colorize_by_stage(
     }
 
 
-def chroma_rows(chroma: Tensor, size: tuple[int, int], space: ColorSpace) -> Callable[[int, int], Tensor]:
-    """Chroma at another size, computed a band of rows at a time: `enlarge_chroma` for pictures too large to hold.
+def chroma_rows(
+    chroma: Tensor, gray: Tensor, space: ColorSpace, follow: Tensor | None = None
+) -> Callable[[int, int], Tensor]:
+    """Chroma at the size of a photo, computed a band of rows at a time, for pictures too large to hold.
+
+    Enlarged as `enlarge_chroma` does, and then moved along with what the photo's gray has and its small copy lacks: so color
+    ends at the photo's edges and not pixels beside them. Where a photo is smaller than the chroma, there is nothing to add.
 
     Args:
         chroma: `(C, h, w)` in [-1, 1].
-        size: the full height and width.
+        gray: the photo's, `(1, H, W)` in [-1, 1].
         space: says which channel is a hue.
+        follow: how far chroma follows the photo's edges, `(1, h, w)` from 0, merely enlarged, to 1; None for 1 everywhere.
 
     Returns:
-        A function of the first row and the row after the last, which gives `(C, rows, W)`.
+        A function of the first row and the row after the last, which gives `(C, rows, W)`, in [-1, 1] if `chroma` is.
     """
-    hue = space.hue_channel
+    hue, size = space.hue_channel, gray.shape[-2:]
     if hue is not None:
         angle = chroma[hue] * torch.pi
         chroma = torch.cat((chroma, angle.cos()[None], angle.sin()[None]))
+    channels, reach = len(chroma), max(1.0, chroma.abs().max().item())  # amplified Lab may be beyond 1
+    follows = chroma.shape[1] <= size[0] and chroma.shape[2] <= size[1]
+    if follows:
+        small_gray = resize(gray, chroma.shape[-2:])
+        slope = gray_slope(chroma, small_gray) * (1 if follow is None else follow)
+        chroma = torch.cat((chroma, slope, small_gray))
     # Where the photo is smaller than the working size, shrink with a wide kernel first; what is left is enlarging.
     chroma = resize(chroma, (min(chroma.shape[1], size[0]), size[1]))
     height = chroma.shape[1]
@@ -201,11 +214,14 @@ def chroma_rows(chroma: Tensor, size: tuple[int, int], space: ColorSpace) -> Cal
         part = torch.lerp(
             chroma[:, above], chroma[:, (above + 1).clamp(max=height - 1)], (place - above)[:, None]
         )
+        if follows:
+            slope, finer = part[channels:-1], gray[:, first:last] - part[-1:]
+            part = (part[:channels] + slope * finer).clamp(-reach, reach)
         if hue is None:
             return part
-        *channels, cosine, sine = part.unbind()
-        channels[hue] = hue_of_point(cosine, sine)
-        return torch.stack(channels)
+        *others, cosine, sine = part.unbind()
+        others[hue] = hue_of_point(cosine, sine)
+        return torch.stack(others)
 
     return rows
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn.functional import interpolate
 
 from pyramidcolor.checkpoints import build_colorizer, save_checkpoint
 from pyramidcolor.colorspaces import COLOR_SPACES
-from pyramidcolor.images import enlarge_chroma, sample_photo, to_tensor
+from pyramidcolor.images import enlarge_chroma, resize, sample_photo, to_tensor
 from pyramidcolor.inference import (
     FileResult,
     chroma_rows,
@@ -175,19 +176,65 @@ def test_other_arguments_out_of_range_are_refused(colorizer):
         colorize(GRADIENT, "nowhere.safetensors")
 
 
+def chroma_at_once(chroma, gray, space):
+    """The slow twin of `chroma_rows`: every plane enlarged whole, and a line fitted to each pixel's nine by numpy."""
+    size, hue = gray.shape[-2:], space.hue_channel
+    wanted = enlarge_chroma(chroma[None], size, hue)[0]
+    if chroma.shape[1] > size[0] or chroma.shape[2] > size[1]:
+        return wanted
+    small = resize(gray, chroma.shape[-2:])
+    planes = (
+        chroma
+        if hue is None
+        else torch.cat((chroma, *(f(chroma[:1] * torch.pi) for f in (torch.cos, torch.sin))))
+    )
+    slopes = torch.zeros_like(planes)
+    for row, column in np.ndindex(*planes.shape[1:]):
+        window = (..., slice(max(row - 1, 0), row + 2), slice(max(column - 1, 0), column + 2))
+        grays = small[window].flatten().numpy()
+        for plane in range(len(planes)):
+            covariance = np.cov(grays, planes[plane][window[1:]].flatten().numpy(), bias=True)
+            slopes[plane, row, column] = covariance[0, 1] / (covariance[0, 0] + 0.03)
+    large, slope, gray_again = (
+        interpolate(part[None], size, mode="bilinear")[0] for part in (planes, slopes, small)
+    )
+    moved = (large + slope * (gray - gray_again)).clamp(-1, 1)
+    if hue is None:
+        return moved
+    return torch.cat((torch.atan2(moved[-1:], moved[-2:-1]) / torch.pi, moved[1:-2]))
+
+
 @pytest.mark.parametrize("space", COLOR_SPACES)
-@pytest.mark.parametrize("size", [(70, 90), (16, 32), (33, 16), (400, 31)])
+@pytest.mark.parametrize("size", [(70, 90), (16, 32), (33, 16), (400, 31), (20, 12)])
 def test_chroma_enlarged_in_bands_is_chroma_enlarged_at_once(space, size):
-    space = COLOR_SPACES[space]
-    chroma = torch.rand(space.chroma_channels, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    rows = chroma_rows(chroma, size, space)
+    space, generator = COLOR_SPACES[space], torch.Generator().manual_seed(0)
+    chroma = torch.rand(space.chroma_channels, 16, 16, generator=generator) * 2 - 1
+    gray = torch.rand(1, *size, generator=generator) * 2 - 1
+    rows = chroma_rows(chroma, gray, space)
     banded = torch.cat([rows(first, min(first + 7, size[0])) for first in range(0, size[0], 7)], 1)
-    wanted = enlarge_chroma(chroma[None], size, space.hue_channel)[0]
-    if min(size) >= 16:
-        difference = (banded - wanted).abs()
-        if space.hue_channel is not None:
-            difference[0] = torch.minimum(difference[0], 2 - difference[0])  # -1 and 1 are one hue
-        assert difference.max() < 1e-4
+    difference = (banded - chroma_at_once(chroma, gray, space)).abs()
+    if space.hue_channel is not None:
+        difference[0] = torch.minimum(difference[0], 2 - difference[0])  # -1 and 1 are one hue
+    if size[1] < 16:  # shrunk across by a wide kernel, which enlarge_chroma has not
+        assert banded.shape == (space.chroma_channels, *size)
+    else:
+        assert difference.max() < 2e-3  # an angle of two short coordinates loses digits
+
+
+def test_enlarged_color_ends_at_the_edge_of_the_photo():
+    gray = torch.full((1, 64, 64), -0.8)
+    gray[..., 30:] = 0.8  # not where squares of the small picture end
+    truth = 0.5 * gray.expand(2, -1, -1)
+    chroma = resize(truth, (16, 16))
+    error = (chroma_rows(chroma, gray, COLOR_SPACES["lab"])(0, 64) - truth).abs()
+    bilinear = (resize(chroma, (64, 64)) - truth).abs()
+    assert error.mean() < 0.2 * bilinear.mean()
+
+
+def test_where_gray_is_flat_chroma_is_enlarged_as_it_is():
+    chroma = torch.rand(2, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    enlarged = chroma_rows(chroma, torch.full((1, 64, 48), 0.3), COLOR_SPACES["lab"])(0, 64)
+    torch.testing.assert_close(enlarged, resize(chroma, (64, 48)), rtol=0, atol=1e-4)
 
 
 def test_a_large_photo_has_the_colors_of_its_small_copy(colorizer):
