@@ -523,7 +523,7 @@ def training_costs(
         f"{duration(cost.days)}, {cost.device_days:,.1f} device-days. Days fall with every device and device-days rise, "
         "unless each doubling doubles the speed."
     )
-    figure = DescribedFigure(alt, 3.1)
+    figure = DescribedFigure(alt, 3.3)
     counts = sorted({1, 2, 4, 8, 16, 32, 64, devices})
     lines = (("each doubling doubles the speed", 1.0), (f"{efficiency:.0%} of that is left", efficiency))
     panels = figure.subplots(1, 2)
@@ -538,7 +538,7 @@ def training_costs(
         _finish(axes, "devices", label)
         axes.get_legend().remove()
         axes.set_ylim(bottom=0)
-    panels[0].legend(frameon=False, fontsize=8)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(f"{duration(cost.days)}, {cost.device_days:,.1f} device-days", fontsize=11)
     return figure
 
