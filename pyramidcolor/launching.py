@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from threading import Timer
 
 _LAST_LINES = 12  # of a process that failed
+_PATIENCE = 60  # seconds that a launcher gets to end its processes
 
 
 def command(words: Sequence[object], processes: int = 1) -> list[str]:
@@ -95,10 +96,10 @@ def _started(words: Sequence[object], processes: int = 1) -> subprocess.Popen:
 
 def _read(process: subprocess.Popen, after: str | None, timeout: float) -> list[str]:
     """The process's lines until one holds `after`, or to its end."""
-    late: list[bool] = []
-    alarm = Timer(timeout, lambda: (late.append(True), process.kill()))
-    alarm.start()
     lines: list[str] = []
+    late: list[list[str]] = []
+    alarm = Timer(timeout, lambda: (late.append(lines[-_LAST_LINES:]), _end(process)))
+    alarm.start()
     try:
         for line in process.stdout:
             lines.append(line.rstrip())
@@ -106,13 +107,21 @@ def _read(process: subprocess.Popen, after: str | None, timeout: float) -> list[
                 return lines
         process.wait()
     except BaseException:
-        process.kill()  # an interrupted cell leaves no process behind
+        _end(process)  # an interrupted cell leaves no process behind
         raise
     finally:
         alarm.cancel()
     if late:
-        raise TimeoutError("\n".join([f"no end after {timeout:g} s; last it said:", *lines[-_LAST_LINES:]]))
+        raise TimeoutError("\n".join([f"no end after {timeout:g} s; last it said:", *late[0]]))
     return lines
+
+
+def _end(process: subprocess.Popen) -> None:
+    process.terminate()  # which a launcher passes on to its processes; killed, it would leave them behind
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _failure(words: Sequence[object], status: int, lines: Sequence[str]) -> str:
