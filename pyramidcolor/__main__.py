@@ -77,14 +77,27 @@ def _parser() -> argparse.ArgumentParser:
     _add_working_size(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
-    data = commands.add_parser("data", help="look at a set of photos")
-    check = data.add_subparsers(required=True, metavar="check").add_parser(
-        "check", help="what is in it: counts, sizes, faults"
-    )
+    data = commands.add_parser("data", help="look at a set of photos, or pack it")
+    actions = data.add_subparsers(required=True, metavar="check|shards")
+    check = actions.add_parser("check", help="what is in it: counts, sizes, faults")
     check.add_argument(
         "photos", nargs="+", metavar="PHOTOS", help="a folder, a tar, a folder of tars, or Places365"
     )
     check.set_defaults(run=_check_data)
+    shards = actions.add_parser(
+        "shards", help="write it as tars, which spare a disk its millions of files", description=_SHARDS
+    )
+    shards.add_argument(
+        "photos", nargs="+", metavar="PHOTOS", help="a folder, a tar, a folder of tars, or Places365"
+    )
+    shards.add_argument("-o", "--out", required=True, help="the folder for the tars; it must not exist yet")
+    shards.add_argument(
+        "--split",
+        choices=("train", "val", "test"),
+        help="of Places365 (default: train, or val where it is alone)",
+    )
+    shards.add_argument("--shard-size", default="1 GB", help="the most bytes of a tar (default: %(default)s)")
+    shards.set_defaults(run=_write_shards)
 
     notebooks = commands.add_parser("notebooks", help="run the notebooks, or store their outputs")
     from . import notebooks as notebook_commands
@@ -96,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
 
 _COLORIZE = """Colorize photos. Each keeps its size, its brightness and its transparency; folders are rebuilt below OUT. A file
 that cannot be read is reported at the end, the others are done, and the exit status is then 1."""
+
+_SHARDS = """Write photos as plain tars, as they are and in their order, with their sources as folders. The folder OUT appears when
+all tars are there. Nothing is decoded: look for broken photos before, with `data check`."""
 
 _EVALUATE = """Measure networks on photos in color, of which they see the gray channel only. Beside them stand the gray picture and
 the best single tint, which any network must beat."""
@@ -153,6 +169,11 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory", default="4 GiB", help="for decoded photos (default: %(default)s)")
     parser.add_argument(
         "--trust", action="store_true", help="do not decode every photo once before, to find broken ones"
+    )
+    parser.add_argument(
+        "--norm",
+        action=argparse.BooleanOptionalAction,
+        help="batch normalization in both stages (default: as the recipe says)",
     )
     own = parser.add_argument_group("training", "default: as the recipe and the budget say")
     for name, (kind, count, text) in _TRAINING_ARGUMENTS.items():
@@ -217,6 +238,12 @@ def _train(args: argparse.Namespace) -> int:
     asked = {name: getattr(args, name) for name in _TRAINING_ARGUMENTS if getattr(args, name) is not None}
     asked = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.items()}
     config = replace(recipe(args.recipe), phases=phases, **{**budget(args.budget).training(), **asked})
+    if args.norm is not None:
+        config = replace(
+            config,
+            low_scale_net={**config.low_scale_net, "norm": args.norm},
+            pyramid_net={**config.pyramid_net, "norm": args.norm},
+        )
     if phases[0] != "stage-one" and not args.start:
         raise ValueError("stage-two needs a trained stage one: give its weights with --start")
     quiet = bool(os.environ.get("PYRAMIDCOLOR_QUIET")) or not sys.stderr.isatty()
@@ -233,7 +260,6 @@ def _train(args: argparse.Namespace) -> int:
         progress=not quiet,
         report=_print,
     )
-    _print(f"the weights are in {args.out}")
     return 0
 
 
@@ -261,6 +287,19 @@ def _check_data(args: argparse.Namespace) -> int:
     report = check_photos(open_photos(*args.photos), progress=sys.stderr.isatty())
     print(report)
     return 1 if report.broken else 0
+
+
+def _write_shards(args: argparse.Namespace) -> int:
+    from .datasets import Places365, open_photos
+    from .packing import write_shards
+
+    if args.split and len(args.photos) > 1:
+        raise ValueError("--split is for one root of Places365, and several paths were given")
+    photos = Places365(args.photos[0], args.split) if args.split else open_photos(*args.photos)
+    print(f"packing {photos!r}")
+    shards = write_shards(photos, args.out, args.shard_size, progress=sys.stderr.isatty())
+    print(f"{len(shards):,} photos in {len(shards.paths):,} tars: {args.out}")
+    return 0
 
 
 def _print(line: str) -> None:

@@ -270,6 +270,74 @@ def _seen_pixels(layers: Iterable[tuple[int, int, int]]) -> int:
     return int(seen.max() - seen.min()) + 1
 
 
+def check_share_epoch(share_epoch: Callable[[list[int], int, int, int], list[list[int]]]) -> Verdict:
+    """Judge `share_epoch(order, batch_size, rank, world)`, which cuts an epoch for one of several processes: runs, type,
+    size, alone, twice, batch, rest.
+
+    Any way to cut a batch is right, since the gradients of its parts are averaged.
+
+    Args:
+        share_epoch: takes the numbers of the photos in the order in which one process would visit them, the photos in a
+            batch of all processes together (a multiple of `world`), the number of this process from 0, and how many there
+            are; returns this process's batches, each a list of photos.
+    """
+    problems = _problems_of_share_epoch(share_epoch)
+    return _first_missing(problems, "All of it holds: type, size, alone, twice, batch, rest.")
+
+
+def _problems_of_share_epoch(share_epoch) -> Iterable[tuple[str, str | bool]]:
+    cases = (
+        (24, 8, 1),
+        (24, 8, 2),
+        (24, 8, 4),
+        (30, 6, 3),
+        (29, 8, 2),
+        (27, 12, 4),
+    )  # photos, batch, processes
+    for count, size, world in cases:
+        order = [(7 * number + 3) % count for number in range(count)]  # 7 divides none of the counts
+        whole = [order[start : start + size] for start in range(0, count - size + 1, size)]
+        setting = f"{count} photos, batches of {size}, {world} processes"
+        shares = []
+        for rank in range(world):
+            share = share_epoch(list(order), size, rank, world)
+            lists = isinstance(share, list | tuple) and all(hasattr(batch, "__len__") for batch in share)
+            yield "type", not lists and f"A list of batches was wanted, and {share!r:.40} came out."
+            shares.append([[int(photo) for photo in batch] for batch in share])
+        yield from _problems_of_shares(shares, whole, size // world, setting)
+
+
+def _problems_of_shares(shares, whole, wanted: int, setting: str) -> Iterable[tuple[str, str | bool]]:
+    for rank, share in enumerate(shares):
+        sizes = sorted({len(batch) for batch in share})
+        yield (
+            "size",
+            bool(sizes) and sizes != [wanted] and f"With {setting}, process {rank} has batches of {sizes}.",
+        )
+    counts = [len(share) for share in shares]
+    if len(shares) == 1:
+        yield (
+            "alone",
+            shares[0] != whole and f"With {setting}, the one process does not do what it did alone.",
+        )
+    seen = [photo for share in shares for batch in share for photo in batch]
+    again = len(seen) - len(set(seen))
+    yield "twice", again > 0 and f"With {setting}, {again} photos are visited more than once in the epoch."
+    for number in range(min([len(whole), *counts])):
+        together = sorted(photo for share in shares for photo in share[number])
+        same = together == sorted(whole[number])
+        yield (
+            "batch",
+            not same
+            and f"With {setting}, batch {number} of all together is {together}, and of one process {sorted(whole[number])}.",
+        )
+    yield (
+        "rest",
+        counts != [len(whole)] * len(shares)
+        and f"With {setting}, the processes have {counts} batches; one that waits for the others' next never ends.",
+    )
+
+
 def _columns(even: float, odd: float, like: Tensor) -> Tensor:
     """A map of the same shape whose columns take turns between two numbers."""
     return torch.where(torch.arange(like.shape[-1]) % 2 == 0, even * like, odd * like)

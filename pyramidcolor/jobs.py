@@ -81,7 +81,7 @@ def train_on_photos(
         check: whether to decode every picture once before, so that broken ones are named and left out.
         about: stored with the weights.
         progress: whether to draw progress bars.
-        report: called with each line worth printing.
+        report: called with each line worth printing, by the first of several processes only.
 
     Returns:
         The network, in evaluation mode.
@@ -89,6 +89,11 @@ def train_on_photos(
     Raises:
         FileNotFoundError, ValueError, OSError, TrainingDivergedError: as `datasets.open_photos` and `training.train`.
     """
+    from accelerate import Accelerator
+
+    accelerator = Accelerator()
+    if not accelerator.is_main_process:  # else several processes would say everything several times
+        progress, report = False, _say_nothing
     out = Path(out)
     run_folder(out).mkdir(parents=True, exist_ok=True)
     photos = _open(paths, "training", config, out, check, progress, report)
@@ -106,9 +111,10 @@ def train_on_photos(
     held_out = _spread(held_out, validation_photos)
     detail = None if detail is None else CachedPhotos(detail, memory)
     beginning = None if start is None else load_checkpoint(start)
-    run = Run(config, out, start=beginning, about=about, progress=progress)
+    run = Run(config, out, start=beginning, about=about, accelerator=accelerator, progress=progress)
+    group = f", {accelerator.num_processes} processes" if accelerator.num_processes > 1 else ""
     report(
-        f"training on {len(photos):,} photos, validating on {len(held_out):,}; {run.accelerator.device}, {run.precision}"
+        f"training on {len(photos):,} photos, validating on {len(held_out):,}; {accelerator.device}, {run.precision}{group}"
     )
     if run.records:
         report(f"continuing after {run.records[-1].phase} epoch {run.records[-1].epoch}")
@@ -120,6 +126,7 @@ def train_on_photos(
         if run.accelerator.is_main_process:
             _picture_progress(run_folder(out), run.records, colorizer, strip)
     if not config.calibrate:
+        report(f"the weights are in {out}")
         return run.colorizer
     trained = calibrate_saturation(run.colorizer, _spread(held_out, _CALIBRATION_PHOTOS), config.size)
     if run.accelerator.is_main_process:
@@ -127,6 +134,7 @@ def train_on_photos(
     report(
         f"saturation gain {trained.saturation_gain:.2f}, so that validation photos come out as vivid as they are"
     )
+    report(f"the weights are in {out}")
     return trained
 
 
@@ -202,6 +210,10 @@ def _spread(photos: Photos, most: int) -> Photos:
     if len(photos) <= most:
         return photos
     return PhotoSubset(photos, (place * len(photos) // most for place in range(most)))
+
+
+def _say_nothing(line: str) -> None:
+    pass
 
 
 def _gray(rgb: Tensor) -> Tensor:

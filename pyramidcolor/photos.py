@@ -19,7 +19,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .images import to_tensor
+from .images import to_png, to_tensor
 
 _UNITS = {"": 1, "b": 1} | {
     prefix + ending: base**power
@@ -49,13 +49,27 @@ class Photos(Dataset):
             IndexError: if there is no such photo.
             FileNotFoundError, ValueError: if its file is missing or broken; the message names it.
         """
+        return self._read(self._checked(index))
+
+    def _checked(self, index: int) -> int:
         # Negative indices are refused: a sampler that gives one has a fault, and Python would hide it.
         if not 0 <= index < len(self):
             raise IndexError(f"index must be in [0, {len(self)}), got {index}")
-        return self._read(operator.index(index))
+        return operator.index(index)
 
     def _read(self, index: int) -> np.ndarray:
         raise NotImplementedError
+
+    def encoded(self, index: int) -> tuple[bytes, str]:
+        """Photo `index` as a picture file, and the file's suffix: as it lies on disk, or where it does not, as PNG.
+
+        Raises:
+            IndexError, FileNotFoundError: as `pixels`. A broken file is handed over as it is.
+        """
+        return self._encode(self._checked(index))
+
+    def _encode(self, index: int) -> tuple[bytes, str]:
+        return to_png(self[index]), ".png"
 
     def files(self) -> Iterator[Path]:
         """The files on disk that the photos are read from, none unless a kind of set says otherwise."""
@@ -101,6 +115,9 @@ class PhotoSubset(Photos):
 
     def _read(self, index: int) -> np.ndarray:
         return self.dataset.pixels(int(self.indices[index]))
+
+    def _encode(self, index: int) -> tuple[bytes, str]:
+        return self.dataset.encoded(int(self.indices[index]))
 
     def files(self) -> Iterator[Path]:
         """The files of the whole set."""
@@ -150,9 +167,17 @@ class JoinedPhotos(Photos):
         self._ends = np.cumsum([len(part) for part in self._parts]).tolist()
 
     def _read(self, index: int) -> np.ndarray:
+        part, place = self._part_and_place(index)
+        return part.pixels(place)
+
+    def _encode(self, index: int) -> tuple[bytes, str]:
+        part, place = self._part_and_place(index)
+        return part.encoded(place)
+
+    def _part_and_place(self, index: int) -> tuple[Photos, int]:
         number = bisect.bisect_right(self._ends, index)
         part = self._parts[number]
-        return part.pixels(index - self._ends[number] + len(part))
+        return part, index - self._ends[number] + len(part)
 
     def files(self) -> Iterator[Path]:
         """The files of all sets."""
@@ -192,7 +217,7 @@ class CachedPhotos(Photos):
     """
 
     def __init__(self, dataset: Dataset, memory: int | str):
-        self.dataset, self.memory = _as_photos(dataset), _bytes_of(memory)
+        self.dataset, self.memory = _as_photos(dataset), bytes_of(memory)
         super().__init__(self.dataset.names, self.dataset.sources, self.dataset.left_out)
         self._start_empty()
 
@@ -217,6 +242,9 @@ class CachedPhotos(Photos):
                 self._kept[name] = pixels
                 self.bytes += pixels.nbytes
         return pixels
+
+    def _encode(self, index: int) -> tuple[bytes, str]:
+        return self.dataset.encoded(index)
 
     def files(self) -> Iterator[Path]:
         """The files of the set."""
@@ -245,6 +273,28 @@ def rounded(photo: Tensor) -> np.ndarray:
     return (photo * 255).round().byte().movedim(0, -1).numpy()
 
 
+def bytes_of(memory: int | str, name: str = "memory") -> int:
+    """A number of bytes.
+
+    Args:
+        memory: bytes, or text such as "500 MB" or "4 GiB".
+        name: what the error calls it.
+
+    Raises:
+        ValueError: if it is negative or cannot be understood.
+
+    Example:
+        >>> bytes_of("1.5 kB"), bytes_of("1 KiB")
+        (1500, 1024)
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", str(memory).strip().lower())
+    if match is None or match[2] not in _UNITS:
+        raise ValueError(
+            f"{name} must be bytes, 0 or more, or text such as '500 MB' or '4 GiB', got {memory!r}"
+        )
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
 class _RoundedPhotos(Photos):
     """Any data set of RGB tensors, such as drawn scenes, rounded to 8 bits."""
 
@@ -268,12 +318,3 @@ def _unique_names(datasets: Sequence[Photos]) -> list[list[str]]:
     if len(set(chain.from_iterable(names))) == sum(map(len, names)):
         return names
     return [[f"{number}/{name}" for name in given] for number, given in enumerate(names, start=1)]
-
-
-def _bytes_of(memory: int | str) -> int:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", str(memory).strip().lower())
-    if match is None or match[2] not in _UNITS:
-        raise ValueError(
-            f"memory must be bytes, 0 or more, or text such as '500 MB' or '4 GiB', got {memory!r}"
-        )
-    return int(float(match[1]) * _UNITS[match[2]])

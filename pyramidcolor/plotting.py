@@ -35,6 +35,7 @@ from .colorspaces import (
     shrink_chroma,
     turns_to_half_turns,
 )
+from .costs import duration, training_cost
 from .images import enlarge_chroma, resize, shrink, to_image
 from .losses import hue_difference
 from .metrics import psnr
@@ -537,6 +538,44 @@ def training_progress(records: Sequence[Any], images: Mapping[str, Tensor]) -> D
     for place, (title, image) in enumerate(images.items()):
         _show(figure.add_subplot(grid[0, place]), image, title)
     _draw_losses(figure.add_subplot(grid[1, :]), records)
+    return figure
+
+
+def training_costs(
+    photos: float, epochs: float, photos_per_second: float, devices: int = 1, efficiency: float = 1.0
+) -> DescribedFigure:
+    """Days until a training is over, and device-days that it takes, for 1 to 64 devices; a dot marks the chosen number.
+
+    Args:
+        photos, epochs, photos_per_second, devices, efficiency: as in `costs.training_cost`.
+
+    Raises:
+        ValueError: as `costs.training_cost`.
+    """
+    cost = training_cost(photos, epochs, photos_per_second, devices, efficiency)
+    plural = "s" if devices > 1 else ""
+    alt = (
+        f"{photos:,.0f} photos, {epochs:g} epochs, {photos_per_second:,.0f} photos/s a device, {devices} device{plural}: "
+        f"{duration(cost.days)}, {cost.device_days:,.1f} device-days. Days fall with every device and device-days rise, "
+        "unless each doubling doubles the speed."
+    )
+    figure = DescribedFigure(alt, 3.3)
+    counts = sorted({1, 2, 4, 8, 16, 32, 64, devices})
+    lines = (("each doubling doubles the speed", 1.0), (f"{efficiency:.0%} of that is left", efficiency))
+    panels = figure.subplots(1, 2)
+    for axes, name, label in zip(panels, ("days", "device_days"), ("days", "device-days"), strict=True):
+        for (title, share), (color, dash) in zip(lines, _LINES[2::-2], strict=True):
+            costs = [training_cost(photos, epochs, photos_per_second, count, share) for count in counts]
+            values = [getattr(one, name) for one in costs]
+            axes.plot(counts, values, color=color, linestyle=dash, label=title)
+        axes.plot(devices, getattr(cost, name), "o", color=_LINES[0][0], markersize=7)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks([1, 2, 4, 8, 16, 32, 64], ["1", "2", "4", "8", "16", "32", "64"])
+        _finish(axes, "devices", label)
+        axes.get_legend().remove()
+        axes.set_ylim(bottom=0)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    figure.suptitle(f"{duration(cost.days)}, {cost.device_days:,.1f} device-days", fontsize=11)
     return figure
 
 

@@ -317,11 +317,22 @@ class Run:
     def _prepare_files(self) -> None:
         if self.out.suffix != ".safetensors":
             raise ValueError(f"{self.out} must end in .safetensors")
-        if self._state_path.exists():
+        if self._is_everywhere(self._state_path):
             self._load()
         elif self.accelerator.is_main_process:
             run_folder(self.out).mkdir(parents=True, exist_ok=True)
         self.accelerator.wait_for_everyone()
+
+    def _is_everywhere(self, path: Path) -> bool:
+        """Whether a file is there; an error if only some of several processes see it."""
+        found = torch.tensor(float(path.exists()), device=self.accelerator.device)
+        seen, world = round(self.accelerator.reduce(found, "sum").item()), self.accelerator.num_processes
+        if 0 < seen < world:
+            raise ValueError(
+                f"only {seen} of {world} processes see {path}; on several machines the weights file must lie in a folder "
+                "that all of them share"
+            )
+        return bool(seen)
 
     def _save(self) -> None:
         if self.out is None or not self.accelerator.is_main_process:

@@ -34,6 +34,7 @@ from .plotting import (
     scale_planes,
     scene_at_scales,
     side_by_side,
+    training_costs,
     training_progress,
 )
 from .training import EpochRecord
@@ -234,6 +235,36 @@ def receptive_field_explorer(
         depth=ipywidgets.IntSlider(depth, 1, count, description="After convolution", **_wide()),
         row=slider("Place from the top (share)", 0, 1, row, 0.05),
         column=slider("Place from the left (share)", 0, 1, column, 0.05),
+    )
+
+
+def cost_explorer(
+    photos: int, epochs: int, photos_per_second: float, devices: int = 1, efficiency: float = 0.9
+) -> PicturePanel:
+    """`plotting.training_costs` with a slider for each of its arguments.
+
+    Args:
+        photos: where its slider starts, from 1,000 to 100 million.
+        epochs: where its slider starts, from 1 to 200.
+        photos_per_second: where its slider starts, from 1 to 100,000.
+        devices: where its slider starts: 1, 2, 4, 8, 16, 32 or 64.
+        efficiency: where its slider starts, from 0.5 to 1.
+    """
+
+    def many(label: str, low: int, high: int, value: float) -> ipywidgets.FloatLogSlider:
+        return ipywidgets.FloatLogSlider(
+            value=value, min=low, max=high, step=0.05, readout_format=",.0f", description=label, **_wide()
+        )
+
+    return PicturePanel(
+        training_costs,
+        photos=many("Photos an epoch", 3, 8, photos),
+        epochs=ipywidgets.IntSlider(epochs, 1, 200, description="Epochs", **_wide()),
+        photos_per_second=many("Photos/s a device", 0, 5, photos_per_second),
+        devices=ipywidgets.SelectionSlider(
+            options=[2**power for power in range(7)], value=devices, description="Devices", **_wide()
+        ),
+        efficiency=slider("Left after each doubling (share)", 0.5, 1, efficiency, 0.01),
     )
 
 

@@ -7,10 +7,12 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from torch import nn
 
 from pyramidcolor.__main__ import main
 from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, save_checkpoint
 from pyramidcolor.images import sample_photo, to_image
+from pyramidcolor.packing import draw_places365
 
 TINY = [
     "--budget",
@@ -80,6 +82,8 @@ def test_a_bad_file_is_reported_with_its_reason_and_the_status_tells(album, tmp_
         (["train", "{album}", "-o", "{folder}/my.safetensors", "--recipe", "magic"], "recipe must be one of"),
         (["evaluate", "nowhere", "--weights", "{weights}"], "nowhere"),
         (["data", "check", "nowhere"], "nowhere"),
+        (["data", "shards", "{album}", "-o", "{folder}"], "exists; name a new folder"),
+        (["data", "shards", "{album}", "{album}", "-o", "{folder}/new", "--split", "val"], "several paths"),
     ],
 )
 def test_a_mistake_ends_with_one_line_that_names_it(album, tmp_path, weights, words, reason, capsys):
@@ -184,8 +188,43 @@ def test_a_set_of_photos_is_described_and_its_faults_set_the_status(album, capsy
     assert "bad.jpg" in capsys.readouterr().out
 
 
+def test_photos_are_packed_into_tars_that_training_reads(album, tmp_path, capsys):
+    packed = str(tmp_path / "packed")
+    assert main(["data", "shards", str(album), "-o", packed, "--shard-size", "20 kB"]) == 0
+    said = capsys.readouterr().out
+    assert "packing PhotoFolder(" in said
+    assert f"20 photos in {len(list((tmp_path / 'packed').iterdir()))} tars: {packed}" in said
+    out = tmp_path / "my.safetensors"
+    assert main(["train", "stage-one", packed, "-o", str(out), *TINY]) == 0
+
+
+def test_each_split_of_places365_can_be_packed(tmp_path, capsys):
+    draw_places365(tmp_path / "places365", train=6, val=5, test=1, size=16)
+    for split, count in (("train", 6), ("val", 5), ("test", 1)):
+        words = ["data", "shards", str(tmp_path / "places365"), "--split", split]
+        assert main([*words, "-o", str(tmp_path / split)]) == 0
+        assert f"{count} photos in 1 tars" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("option", "has"), [(["--norm"], True), (["--no-norm"], False), ([], True)])
+def test_batch_normalization_can_be_left_out_of_a_recipe(album, tmp_path, option, has):
+    out = tmp_path / "my.safetensors"
+    assert main(["train", "stage-one", str(album), "-o", str(out), *TINY, *option]) == 0
+    model = load_checkpoint(out).model
+    for stage in (model.low_scale_net, model.pyramid_net):
+        assert any(isinstance(layer, nn.BatchNorm2d) for layer in stage.modules()) == has
+
+
 def test_help_is_there_for_every_command():
-    for words in ([], ["colorize"], ["train"], ["evaluate"], ["data", "check"], ["notebooks", "run"]):
+    for words in (
+        [],
+        ["colorize"],
+        ["train"],
+        ["evaluate"],
+        ["data", "check"],
+        ["data", "shards"],
+        ["notebooks", "run"],
+    ):
         with pytest.raises(SystemExit) as stop:
             main([*words, "--help"])
         assert stop.value.code == 0

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "pyramidcolor"
 ORDER = [
     "files",
     "budgets",
+    "costs",
     "devices",
     "color",
     "images",
@@ -21,6 +22,7 @@ ORDER = [
     "batches",
     "photos",
     "datasets",
+    "packing",
     "splits",
     "dataset_check",
     "metrics",
@@ -33,6 +35,7 @@ ORDER = [
     "training",
     "evaluation",
     "jobs",
+    "launching",
     "baselines",
     "exercises",
     "widgets",

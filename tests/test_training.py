@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 
 from pyramidcolor.batches import center_view
 from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, load_tensors
@@ -24,6 +25,7 @@ from pyramidcolor.objective import HUE_BINS, PhaseStep, hue_weights
 from pyramidcolor.recipes import PHASES, TrainingConfig
 from pyramidcolor.scenes import SyntheticScenes
 from pyramidcolor.training import (
+    Run,
     TrainingDivergedError,
     one_cycle,
     read_history,
@@ -300,6 +302,19 @@ def test_two_processes_get_the_losses_of_one_with_the_doubled_batch(tmp_path):
     weights, together = weights_of(alone), load_checkpoint(tmp_path / "two.safetensors").model.state_dict()
     for name in weights:
         torch.testing.assert_close(together[name], weights[name], atol=1e-3, rtol=1e-2)
+
+
+def test_a_state_that_only_some_processes_see_is_refused_and_not_half_resumed(tmp_path, monkeypatch):
+    out = tmp_path / "my.safetensors"
+    finish(replace(CONFIG, phases=("stage-one",)), out)
+    accelerator = Accelerator()
+    # What two processes would sum up to if the other saw no state, and if it saw it too.
+    monkeypatch.setattr(type(accelerator), "num_processes", 2)
+    monkeypatch.setattr(accelerator, "reduce", lambda tensor, reduction: tensor)
+    with pytest.raises(ValueError, match=r"only 1 of 2 processes see .*my-run.state.safetensors"):
+        Run(replace(CONFIG, phases=("stage-one",)), out, accelerator=accelerator)
+    monkeypatch.setattr(accelerator, "reduce", lambda tensor, reduction: 2 * tensor)
+    assert Run(replace(CONFIG, phases=("stage-one",)), out, accelerator=accelerator).records
 
 
 def test_a_full_disk_is_an_error_and_the_old_checkpoint_stays(tmp_path):
