@@ -142,6 +142,38 @@ def curves(
     return figure
 
 
+def spread_curves(
+    x: Tensor, samples: Mapping[str, Tensor], *, x_label: str, y_label: str, alt: str
+) -> DescribedFigure:
+    """Up to four curves of means over an axis that doubles, each with a band from the lower to the upper quartile.
+
+    Args:
+        x: `(N,)`, above 0 and rising; each gets a tick.
+        samples: for each name its numbers, `(K, N)`: K measurements at each x.
+        x_label, y_label: what the axes measure, with the unit.
+        alt: what there is to see; the means at both ends follow it.
+
+    Raises:
+        ValueError: if there are no curves or more than four.
+    """
+    _check_line_count(samples)
+    means = {name: numbers.mean(0) for name, numbers in samples.items()}
+    said = ", ".join(f"{name} from {mean[0]:.0f} to {mean[-1]:.0f}" for name, mean in means.items())
+    figure = DescribedFigure(f"{alt} Means: {said}.", 3.2)
+    axes = figure.subplots()
+    for (name, numbers), (color, dash) in zip(samples.items(), _LINES, strict=False):
+        low, high = np.quantile(numbers.numpy(), (0.25, 0.75), axis=0)
+        axes.fill_between(x.numpy(), low, high, color=color, alpha=0.15, linewidth=0)
+        axes.plot(
+            x.numpy(), means[name].numpy(), color=color, linestyle=dash, marker="o", markersize=3, label=name
+        )
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(x.tolist(), [f"{number:g}" for number in x.tolist()])
+    axes.minorticks_off()
+    _finish(axes, x_label, y_label)
+    return figure
+
+
 def history(records: Sequence[Any]) -> DescribedFigure:
     """Training and validation loss over the epochs of a run, one panel a phase, since the phases' losses differ in kind.
 

@@ -27,6 +27,7 @@ ORDER = [
     "plotting",
     "checkpoints",
     "inference",
+    "failures",
     "hints",
     "recipes",
     "objective",
