@@ -118,7 +118,14 @@ def pictures(images: Mapping[str, Tensor], *, columns: int = 4, alt: str = "") -
 
 
 def curves(
-    x: Tensor, lines: Mapping[str, Tensor], *, x_label: str, y_label: str, alt: str, y_scale: str = "linear"
+    x: Tensor,
+    lines: Mapping[str, Tensor],
+    *,
+    x_label: str,
+    y_label: str,
+    alt: str,
+    y_scale: str = "linear",
+    legend_above: bool = False,
 ) -> DescribedFigure:
     """Up to four curves over the same x, each named in a legend.
 
@@ -128,6 +135,7 @@ def curves(
         x_label, y_label: what the axes measure, with the unit.
         alt: what there is to see.
         y_scale: "linear", or "log" for numbers above 0 of very different size.
+        legend_above: whether the legend stands above the axes, for curves that leave no room among them.
 
     Raises:
         ValueError: if there are no curves or more than four, which nobody could tell apart.
@@ -139,6 +147,8 @@ def curves(
         axes.plot(x.numpy(), y.numpy(), color=color, linestyle=dash, marker="o", markersize=3, label=name)
     axes.set_yscale(y_scale)
     _finish(axes, x_label, y_label)
+    if legend_above:
+        axes.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
     return figure
 
 

@@ -10,7 +10,7 @@ from pyramidcolor.exercises import check_value_from_luminance
 from pyramidcolor.failures import ball_meadow, painted_ball
 from pyramidcolor.inference import colorize_by_stage
 from pyramidcolor.metrics import hue_errors
-from pyramidcolor.plotting import pure_colors, spread_curves
+from pyramidcolor.plotting import curves, pure_colors, spread_curves
 from pyramidcolor.scenes import CLASSES
 from pyramidcolor.widgets import ball_size_explorer
 
@@ -53,6 +53,14 @@ class TestSpreadCurves:
     def test_are_one_to_four(self, count):
         with pytest.raises(ValueError, match="wanted 1 to 4 curves"):
             self.draw(count)
+
+
+def test_a_legend_above_the_axes_hides_no_curve():
+    x = torch.arange(4.0)
+    figure = curves(x, {"a": x, "b": 3 - x}, x_label="x", y_label="y", alt="A cross.", legend_above=True)
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    assert axes.get_legend().get_window_extent().y0 >= axes.get_window_extent().y1 - 1
 
 
 def test_a_painted_ball_is_shown_gray_by_both_stages_and_true_with_the_shares_that_are_right(colorizer):
