@@ -87,6 +87,37 @@ def luminance_gray(rgb: Tensor) -> Tensor:
     return 2 * rgb_to_yuv(rgb)[..., :1, :, :] - 1
 
 
+def decode_luminance(luminance: Tensor, chroma: Tensor, space: ColorSpace) -> Tensor:
+    """RGB of given hues and saturations that is as bright as a scanned photo, whose gray is luminance and not V.
+
+    A pixel of luminance L and a color that has luminance C at V = 1 need V = L / C, for luminance is proportional to V. Where
+    that is more than 1, the color is darker than the pixel even at full V; then it is mixed with white until both agree.
+
+    Args:
+        luminance: gray as of `luminance_gray`, `(..., 1, H, W)` in [-1, 1].
+        chroma: `(..., C, H, W)` in [-1, 1].
+        space: what the chroma's channels mean; one with a saturation, whose gray is V.
+
+    Returns:
+        `(..., 3, H, W)` in [0, 1]; its `luminance_gray` is the one given.
+
+    Raises:
+        ValueError: if the space has no saturation.
+
+    Example:
+        >>> red, gray = torch.tensor([0.0, 1.0]).reshape(2, 1, 1), torch.full((1, 1, 1), -0.701)
+        >>> decode_luminance(gray, red, HSV).flatten(), HSV.decode(gray, red).flatten()
+        (tensor([0.5000, 0.0000, 0.0000]), tensor([0.1495, 0.0000, 0.0000]))
+    """
+    if space.saturation_channel is None:
+        raise ValueError(f"the color space {space.name!r} has no saturation, so its gray is not V")
+    bright = space.decode(torch.ones_like(luminance), chroma)
+    wanted, found = ((gray + 1) / 2 for gray in (luminance, luminance_gray(bright)))
+    # White has luminance 1 and needs no mixing; the clamp only keeps the branch that is not taken free of 0 / 0.
+    paled = 1 - (1 - bright) * ((1 - wanted) / (1 - found).clamp(min=1e-6))
+    return torch.where(wanted <= found, bright * (wanted / found.clamp(min=1e-6)), paled).clamp(0, 1)
+
+
 def amplify(chroma: Tensor, gain: float, space: ColorSpace) -> Tensor:
     """Chroma made more or less vivid: its saturation, or else all of it, times a gain.
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .color import hsv_to_rgb
+from .colorspaces import half_turns_to_turns, luminance_gray
 from .losses import hue_difference
 
 _ROUNDING = 1e-4  # far above float32's, far below any step that an exercise asks for
@@ -336,6 +338,62 @@ def _problems_of_shares(shares, whole, wanted: int, setting: str) -> Iterable[tu
         counts != [len(whole)] * len(shares)
         and f"With {setting}, the processes have {counts} batches; one that waits for the others' next never ends.",
     )
+
+
+def check_value_from_luminance(value_from_luminance: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Verdict:
+    """Judge `value_from_luminance(luminance, hue, saturation)`, the V of a color that was photographed as luminance: runs,
+    shape, range, gray, hue, saturation, limit.
+
+    Args:
+        value_from_luminance: takes luminances, hues in half-turns and saturations, all `(1, H, W)`, in [0, 1], [-1, 1] and
+            [0, 1]; returns V, `(1, H, W)` in [0, 1], as bright as the luminance says, or 1 where no V is.
+    """
+    problems = _problems_of_value_from_luminance(value_from_luminance)
+    return _first_missing(problems, "All of it holds: shape, range, gray, hue, saturation, limit.")
+
+
+_PURE_HUES = (
+    ("red", 0.0),
+    ("yellow", 1 / 3),
+    ("green", 2 / 3),
+    ("cyan", 1.0),
+    ("blue", -2 / 3),
+    ("magenta", -1 / 3),
+)
+
+
+def _problems_of_value_from_luminance(answer) -> Iterable[tuple[str, str | bool]]:
+    true = torch.linspace(0.05, 1, 24).reshape(1, 4, 6)  # V
+    hue, full = torch.linspace(-1, 1, 24).reshape(1, 4, 6), torch.ones(1, 4, 6)
+
+    def seen(hue, saturation):
+        rgb = hsv_to_rgb(torch.cat((half_turns_to_turns(hue), saturation, true)))
+        return (luminance_gray(rgb) + 1) / 2
+
+    def missed(hue, saturation):
+        found = answer(seen(hue, saturation), hue.clone(), saturation.clone())
+        return (found - true).abs().max().item()
+
+    value = answer(seen(hue, full / 2), hue.clone(), full / 2)
+    came = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+    yield "shape", came != (1, 4, 6) and f"Three maps of (1, 4, 6) should give one more, and gave {came}."
+    for name, luminance in (("black", 0 * full), ("middle", full / 2), ("white", full)):
+        low, high = (limit.item() for limit in answer(luminance, hue.clone(), full.clone()).aminmax())
+        inside = low >= -_ROUNDING and high <= 1 + _ROUNDING  # written so that NaN fails
+        yield (
+            "range",
+            not inside and f"{name.capitalize()} pixels of vivid hues got V from {low:.2f} to {high:.2f}.",
+        )
+    off = missed(hue, 0 * full)
+    yield "gray", not off < _ROUNDING and f"Pixels without any color missed their V by up to {off:.2f}."
+    for missing, word, amount in (("hue", "Vivid", 1.0), ("saturation", "Pale", 0.4)):
+        for name, one in _PURE_HUES:
+            off = missed(one * full, amount * full)
+            yield missing, not off < _ROUNDING and f"{word} {name} pixels missed their V by up to {off:.2f}."
+        off = missed(hue, amount * full)
+        yield missing, not off < _ROUNDING and f"{word} pixels of all hues missed their V by up to {off:.2f}."
+    least = answer(0.5 * full, -2 / 3 * full, full.clone()).min().item()
+    yield "limit", least < 1 - _ROUNDING and f"Vivid blue as light as a middle gray got a V of {least:.2f}."
 
 
 def _columns(even: float, odd: float, like: Tensor) -> Tensor:

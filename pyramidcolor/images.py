@@ -27,6 +27,9 @@ MAX_PIXELS = 150_000_000
 SAMPLE_PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
 """scikit-image's own color photos, which `sample_photo` gives."""
 
+SAMPLE_GRAYS = ("camera", "moon", "cell", "coins")
+"""scikit-image's own gray pictures that are no everyday photos in color, which `sample_gray` gives."""
+
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
 """The file types that `write_image` can write."""
 
@@ -214,6 +217,26 @@ def sample_photo(name: str = "astronaut") -> Tensor:
     import skimage.data
 
     return to_tensor(getattr(skimage.data, name)())
+
+
+def sample_gray(name: str = "camera") -> Tensor:
+    """One of scikit-image's own gray pictures; nothing is downloaded.
+
+    Args:
+        name: one of `SAMPLE_GRAYS`: a photographer on a lawn, the moon's surface through a telescope, a cell
+            under a microscope, old coins in a museum.
+
+    Returns:
+        `(1, H, W)` float32 in [0, 1].
+
+    Raises:
+        ValueError: if the name is not one of them.
+    """
+    if name not in SAMPLE_GRAYS:
+        raise ValueError(f"name must be one of {', '.join(SAMPLE_GRAYS)}, got {name!r}")
+    import skimage.data
+
+    return to_tensor(getattr(skimage.data, name)()[..., None])
 
 
 def unit_range(pixels: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .checkpoints import WORKING_SIZE as WORKING_SIZE
 from .checkpoints import Colorizer, load_checkpoint, load_pretrained
-from .colorspaces import ColorSpace, amplify
+from .colorspaces import ColorSpace, amplify, decode_luminance, luminance_gray
 from .images import (
     SUFFIXES,
     check_suffix,
@@ -175,6 +175,47 @@ def colorize_by_stage(
         "stage one": space.decode(gray, enlarge_chroma(low_chroma, size, space.hue_channel))[0],
         "stage two": space.decode(gray, full_chroma)[0],
     }
+
+
+def colorize_scan(
+    photo: Tensor,
+    weights: str | os.PathLike | Colorizer | None = None,
+    *,
+    saturation: float = 1.0,
+    passes: int = 2,
+) -> Tensor:
+    """A scanned or filmed photo in color, whose gray is luminance and stays what it is: not what the networks learned from.
+
+    They learned from V, in which red and blue things are brighter. So the first pass guesses colors from the luminance, and
+    `decode_luminance` finds the V that these colors would have had; every further pass looks at that V. The last guess is
+    joined with the luminance itself.
+
+    Args:
+        photo: `(1, H, W)` or `(3, H, W)` in [0, 1]; of a photo in color only its luminance is used.
+        weights: as in `colorize`; for a color space with a saturation.
+        saturation: gain on the predicted saturation.
+        passes: how often the network looks, 1 or more.
+
+    Returns:
+        `(3, H, W)` in [0, 1], with the photo's luminance.
+
+    Raises:
+        ValueError: if `photo` has another shape or range, `passes` is less than 1, or the color space has no saturation.
+    """
+    if photo.ndim != 3 or photo.shape[0] not in (1, 3):
+        raise ValueError(f"photo must be a tensor (1, H, W) or (3, H, W), got {tuple(photo.shape)}")
+    if passes < 1:
+        raise ValueError(f"passes must be 1 or more, got {passes}")
+    check_unit_range(photo, "photo's values")
+    colorizer = _colorizer(weights)
+    space = colorizer.color_space
+    luminance = seen = luminance_gray(photo.detach().float().cpu().expand(3, -1, -1))
+    for _ in range(passes):
+        chroma = amplify(predict_chroma(seen, colorizer), saturation * colorizer.saturation_gain, space)
+        rows = chroma_rows(chroma, seen, space)
+        rgb = decode_luminance(luminance, rows(0, photo.shape[-2]), space)
+        seen = space.gray(rgb)
+    return rgb
 
 
 def chroma_rows(

@@ -4,7 +4,7 @@ No figure here decides alone. Gray wins PSNR, noise wins colorfulness, sepia doe
 every docstring says what its figure rewards wrongly, and a table should show several beside gray and sepia.
 
 All functions take RGB photos `(3, H, W)` or `(B, 3, H, W)`, floating-point, in [0, 1], compute on the CPU
-without gradients and return Python floats. Figures add up from sums over photos, so `Scores` gives the same
+without gradients and return Python floats, or, `hue_errors` and `chroma_errors`, a map. Figures add up from sums over photos, so `Scores` gives the same
 numbers for photos that come one by one and differ in size. A figure is NaN where the photos cannot tell: a
 hue error of gray photos.
 
@@ -153,6 +153,39 @@ def hue_error_degrees(predicted: Tensor, true: Tensor) -> float:
         60.0
     """
     return _figure("hue_error_degrees", predicted, true)
+
+
+def hue_errors(predicted: Tensor, true: Tensor) -> Tensor:
+    """How far the hue of each pixel is off, the short way round: the map whose weighted mean is `hue_error_degrees`.
+
+    Returns:
+        `(H, W)` or `(B, H, W)`, degrees in [0, 180]. A predicted pixel without hue (gray) counts as 90.
+
+    Rewards wrongly: nothing is weighted here, so the restless hues of gray and dark true pixels count like any
+    other. Weigh before you average.
+
+    Example:
+        >>> red, yellow = (torch.tensor([1.0, green, 0.0]).reshape(3, 1, 1) for green in (0.0, 1.0))
+        >>> hue_errors(red, yellow)
+        tensor([[60.]])
+    """
+    return _maps(_hue_degrees, predicted, true)
+
+
+def chroma_errors(predicted: Tensor, true: Tensor) -> Tensor:
+    """The ab distance of each pixel from its true color: the map whose mean is `chroma_error`.
+
+    Returns:
+        `(H, W)` or `(B, H, W)`, at least 0.
+
+    Rewards wrongly: caution, as `chroma_error`.
+
+    Example:
+        >>> red, blue = (torch.tensor(rgb).reshape(3, 1, 1) for rgb in ([1.0, 0.0, 0.0], [0.0, 0.0, 1.0]))
+        >>> chroma_errors(red, blue).round()
+        tensor([[175.]])
+    """
+    return _maps(_chroma_distance, predicted, true)
 
 
 def hue_family_errors_degrees(predicted: Tensor, true: Tensor) -> dict[str, float]:
@@ -379,15 +412,19 @@ def _colorfulness_pair_sums(predicted: _Photo, true: _Photo) -> Tensor:
 
 def _hue_sums(predicted: _Photo, true: _Photo) -> Tensor:
     """Weighted hue errors in degrees, and weights, of each family: `(2, 6)`."""
-    hue, saturation, _ = predicted.hsv
+    degrees = _hue_degrees(predicted, true)
     true_hue, true_saturation, true_value = true.hsv
-    apart = (hue - true_hue).abs()
-    # Gray is stored with hue 0; taken for a red tint, it would do well on faces.
-    degrees = torch.where(saturation > 0, 360 * torch.minimum(apart, 1 - apart), 90)
     weight = (true_saturation * true_value).double().flatten()
     family = (6 * true_hue + 0.5).long().flatten() % len(HUE_FAMILIES)
     sums = [torch.bincount(family, part, len(HUE_FAMILIES)) for part in (weight * degrees.flatten(), weight)]
     return torch.stack(sums)
+
+
+def _hue_degrees(predicted: _Photo, true: _Photo) -> Tensor:
+    hue, saturation, _ = predicted.hsv
+    apart = (hue - true.hsv[0]).abs()
+    # Gray is stored with hue 0; taken for a red tint, it would do well on faces.
+    return torch.where(saturation > 0, 360 * torch.minimum(apart, 1 - apart), 90)
 
 
 def _delta_e_sums(predicted: _Photo, true: _Photo) -> Tensor:
@@ -396,7 +433,11 @@ def _delta_e_sums(predicted: _Photo, true: _Photo) -> Tensor:
 
 
 def _chroma_sums(predicted: _Photo, true: _Photo) -> Tensor:
-    return _once(_length(predicted.lab[1:] - true.lab[1:]).double().mean())
+    return _once(_chroma_distance(predicted, true).double().mean())
+
+
+def _chroma_distance(predicted: _Photo, true: _Photo) -> Tensor:
+    return _length(predicted.lab[1:] - true.lab[1:])
 
 
 def _gray_chroma_sums(*photos: _Photo) -> Tensor:
@@ -470,6 +511,11 @@ _MEASURES: dict[str, tuple[_Sums, Callable[[Tensor], float]]] = {
 
 MEASURES = tuple(_MEASURES)
 """The names of all figures of `Scores`, in the order of its result."""
+
+
+def _maps(measure: Callable[[_Photo, _Photo], Tensor], predicted: Tensor, true: Tensor) -> Tensor:
+    maps = [measure(*pair) for pair in _photos(predicted=predicted, true=true)]
+    return maps[0] if predicted.ndim == 3 else torch.stack(maps)
 
 
 def _figure(name: str, predicted: Tensor, true: Tensor) -> float:

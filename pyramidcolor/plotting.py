@@ -119,7 +119,14 @@ def pictures(images: Mapping[str, Tensor], *, columns: int = 4, alt: str = "") -
 
 
 def curves(
-    x: Tensor, lines: Mapping[str, Tensor], *, x_label: str, y_label: str, alt: str, y_scale: str = "linear"
+    x: Tensor,
+    lines: Mapping[str, Tensor],
+    *,
+    x_label: str,
+    y_label: str,
+    alt: str,
+    y_scale: str = "linear",
+    legend_above: bool = False,
 ) -> DescribedFigure:
     """Up to four curves over the same x, each named in a legend.
 
@@ -129,6 +136,7 @@ def curves(
         x_label, y_label: what the axes measure, with the unit.
         alt: what there is to see.
         y_scale: "linear", or "log" for numbers above 0 of very different size.
+        legend_above: whether the legend stands above the axes, for curves that leave no room among them.
 
     Raises:
         ValueError: if there are no curves or more than four, which nobody could tell apart.
@@ -139,6 +147,40 @@ def curves(
     for (name, y), (color, dash) in zip(lines.items(), _LINES, strict=False):
         axes.plot(x.numpy(), y.numpy(), color=color, linestyle=dash, marker="o", markersize=3, label=name)
     axes.set_yscale(y_scale)
+    _finish(axes, x_label, y_label)
+    if legend_above:
+        axes.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
+    return figure
+
+
+def spread_curves(
+    x: Tensor, samples: Mapping[str, Tensor], *, x_label: str, y_label: str, alt: str
+) -> DescribedFigure:
+    """Up to four curves of means over an axis that doubles, each with a band from the lower to the upper quartile.
+
+    Args:
+        x: `(N,)`, above 0 and rising; each gets a tick.
+        samples: for each name its numbers, `(K, N)`: K measurements at each x.
+        x_label, y_label: what the axes measure, with the unit.
+        alt: what there is to see; the means at both ends follow it.
+
+    Raises:
+        ValueError: if there are no curves or more than four.
+    """
+    _check_line_count(samples)
+    means = {name: numbers.mean(0) for name, numbers in samples.items()}
+    said = ", ".join(f"{name} from {mean[0]:.0f} to {mean[-1]:.0f}" for name, mean in means.items())
+    figure = DescribedFigure(f"{alt} Means: {said}.", 3.2)
+    axes = figure.subplots()
+    for (name, numbers), (color, dash) in zip(samples.items(), _LINES, strict=False):
+        low, high = np.quantile(numbers.numpy(), (0.25, 0.75), axis=0)
+        axes.fill_between(x.numpy(), low, high, color=color, alpha=0.15, linewidth=0)
+        axes.plot(
+            x.numpy(), means[name].numpy(), color=color, linestyle=dash, marker="o", markersize=3, label=name
+        )
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(x.tolist(), [f"{number:g}" for number in x.tolist()])
+    axes.minorticks_off()
     _finish(axes, x_label, y_label)
     return figure
 

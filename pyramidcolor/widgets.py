@@ -20,6 +20,7 @@ import traitlets
 from torch import Tensor, nn
 
 from .checkpoints import Colorizer
+from .failures import painted_ball
 from .hints import Hint, HintedPhoto
 from .images import read_image, read_photo, resize, to_image, to_png
 from .inference import colorize, colorize_by_stage
@@ -161,6 +162,24 @@ def object_size_explorer(seed: int, object_scale: float = 1.0, size: int = 256) 
         partial(scene_at_scales, size=size),
         seed=ipywidgets.IntSlider(seed, 0, 99, description="Scene (its seed)", **_wide()),
         object_scale=slider("Object size (factor)", 0.2, 3, object_scale, 0.1),
+    )
+
+
+def ball_size_explorer(
+    colorizer: Colorizer, seed: int = 0, width: float = 16, size: int = 128
+) -> PicturePanel:
+    """`failures.painted_ball` with a slider for the meadow and one for the ball's width.
+
+    Args:
+        colorizer: the network.
+        seed: where its slider starts, in [0, 99].
+        width: where its slider starts, in pixels, from 4 to half of the size.
+        size: height and width of the picture, a multiple of the network's low factor.
+    """
+    return PicturePanel(
+        partial(painted_ball, colorizer, size=size),
+        seed=ipywidgets.IntSlider(seed, 0, 99, description="Meadow (its seed)", **_wide()),
+        width=slider("Width of the ball (pixels)", 4, size // 2, width, 2),
     )
 
 

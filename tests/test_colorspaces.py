@@ -14,6 +14,7 @@ from pyramidcolor.colorspaces import (
     LAB,
     YUV,
     amplify,
+    decode_luminance,
     half_turns_to_turns,
     hue_of,
     luminance_gray,
@@ -144,6 +145,47 @@ def test_luminance_gray_weighs_green_most_and_leaves_gray_pictures_as_they_are()
     torch.testing.assert_close(luminance_gray(gray), HSV.gray(gray))
     rgb = uniform(2, 3, 5, 7, low=0)
     assert (luminance_gray(rgb) <= HSV.gray(rgb) + 1e-6).all()
+
+
+@pytest.mark.parametrize("space", HUE_SPACES)
+def test_a_color_decoded_by_luminance_has_that_luminance_and_the_hue_of_its_chroma(space):
+    luminance = uniform(1, 40, 50, seed=1)
+    chroma = space.encode(uniform(3, 40, 50, low=0.0))[1]
+    rgb = decode_luminance(luminance, chroma, space)
+    assert rgb.min() >= 0
+    assert rgb.max() <= 1
+    torch.testing.assert_close(luminance_gray(rgb), luminance, atol=1e-5, rtol=0)
+    sure = rgb.amax(0) - rgb.amin(0) > 0.05
+    apart = half_turns_apart(hue_of(HSV.encode(rgb)[1], HSV), hue_of(chroma, space))[0]
+    assert apart[sure].max() < 1e-3
+
+
+@pytest.mark.parametrize("space", HUE_SPACES)
+def test_decoding_by_luminance_gives_a_photo_back_from_its_own(space):
+    rgb = uniform(3, 40, 50, low=0.0)
+    restored = decode_luminance(luminance_gray(rgb), space.encode(rgb)[1], space)
+    torch.testing.assert_close(restored, rgb, atol=1e-4, rtol=0)
+
+
+def test_a_pixel_that_is_lighter_than_its_color_can_be_is_paled():
+    blue, middle = pixel(-2 / 3, 1.0), torch.zeros(1, 1, 1)
+    red, green, value = decode_luminance(middle, blue, HSV).flatten().tolist()
+    assert value == 1
+    assert red == pytest.approx(green, abs=1e-5)
+    assert red == pytest.approx((0.5 - 0.114) / (1 - 0.114), abs=1e-5)
+
+
+@pytest.mark.parametrize("end", [-1.0, 1.0])
+def test_black_and_white_stay_when_decoded_by_luminance(end):
+    chroma = torch.stack((torch.linspace(-1, 1, 7), torch.linspace(-1, 1, 7)))[..., None]
+    rgb = decode_luminance(torch.full((1, 7, 1), end), chroma, HSV)
+    torch.testing.assert_close(rgb, torch.full((3, 7, 1), (end + 1) / 2))
+
+
+@pytest.mark.parametrize("space", PLAIN_SPACES)
+def test_a_space_whose_gray_is_no_value_cannot_be_decoded_by_luminance(space):
+    with pytest.raises(ValueError, match="has no saturation, so its gray is not V"):
+        decode_luminance(torch.zeros(1, 2, 2), torch.zeros(2, 2, 2), space)
 
 
 # What a space says of itself

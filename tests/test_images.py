@@ -6,12 +6,14 @@ import zlib
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from PIL import Image
 from skimage.transform import resize as skimage_resize
 
 from pyramidcolor.images import (
     MAX_PIXELS,
+    SAMPLE_GRAYS,
     enlarge_chroma,
     find_pictures,
     hue_of_point,
@@ -20,6 +22,7 @@ from pyramidcolor.images import (
     read_photo,
     read_pixels,
     resize,
+    sample_gray,
     sample_photo,
     shrink,
     to_image,
@@ -276,3 +279,13 @@ def test_resizing_never_leaves_the_range_of_the_picture():
         resized = resize(white, size)
         assert resized.amin() >= 0
         assert resized.amax() <= 1
+
+
+def test_sample_grays_come_without_a_download_and_by_name():
+    for name in SAMPLE_GRAYS:
+        assert getattr(skimage.data, name)().ndim == 2
+    gray = sample_gray("cell")
+    assert gray.shape == (1, *skimage.data.cell().shape)
+    np.testing.assert_allclose(255 * gray[0].numpy(), skimage.data.cell(), atol=1e-3)
+    with pytest.raises(ValueError, match="name must be one of camera, moon, cell, coins, got 'mona lisa'"):
+        sample_gray("mona lisa")

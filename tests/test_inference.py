@@ -7,7 +7,7 @@ from PIL import Image
 from torch.nn.functional import interpolate
 
 from pyramidcolor.checkpoints import build_colorizer, save_checkpoint
-from pyramidcolor.colorspaces import COLOR_SPACES
+from pyramidcolor.colorspaces import COLOR_SPACES, HSV, amplify, decode_luminance, luminance_gray
 from pyramidcolor.images import enlarge_chroma, resize, sample_photo, to_tensor
 from pyramidcolor.inference import (
     FileResult,
@@ -16,6 +16,7 @@ from pyramidcolor.inference import (
     colorize_by_stage,
     colorize_files,
     colorize_folder,
+    colorize_scan,
     predict_chroma,
 )
 
@@ -333,3 +334,42 @@ def test_weights_are_taken_from_a_file(tmp_path, colorizer):
     np.testing.assert_array_equal(
         colorize(GRADIENT, tmp_path / "weights.safetensors"), colorize(GRADIENT, colorizer)
     )
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 40), (70, 50), (300, 200)])
+@pytest.mark.parametrize("passes", [1, 2])
+def test_a_scan_keeps_its_luminance_to_less_than_an_8_bit_step(colorizer, size, passes):
+    scan = torch.rand(1, *size, generator=torch.Generator().manual_seed(0))
+    colored = colorize_scan(scan, colorizer, passes=passes)
+    assert colored.shape == (3, *size)
+    kept = (luminance_gray(colored) + 1) / 2
+    torch.testing.assert_close(kept, scan, atol=1e-4, rtol=0)
+
+
+def test_the_second_look_at_a_scan_is_at_the_value_that_the_first_gave(colorizer):
+    photo = torch.rand(3, 256, 256, generator=torch.Generator().manual_seed(1))
+    luminance = luminance_gray(photo)
+    first = colorize_scan(photo, colorizer, passes=1)
+    with torch.inference_mode():
+        chroma = colorizer.model(HSV.gray(first)[None])[0]
+    second = decode_luminance(luminance, amplify(chroma, colorizer.saturation_gain, HSV), HSV)
+    torch.testing.assert_close(colorize_scan(photo, colorizer, passes=2), second, atol=1e-4, rtol=0)
+    assert (second - first).abs().max() > 0.01
+
+
+def test_a_scan_without_saturation_is_the_scan(colorizer):
+    scan = torch.rand(1, 20, 30, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(colorize_scan(scan, colorizer, saturation=0.0), scan.expand(3, -1, -1))
+
+
+@pytest.mark.parametrize(
+    ("photo", "options", "message"),
+    [
+        (torch.rand(2, 8, 8), {}, r"photo must be a tensor \(1, H, W\) or \(3, H, W\), got \(2, 8, 8\)"),
+        (torch.rand(1, 8, 8), {"passes": 0}, "passes must be 1 or more, got 0"),
+        (torch.full((1, 8, 8), 2.0), {}, "photo's values must lie in"),
+    ],
+)
+def test_what_is_no_scan_is_refused_by_name(colorizer, photo, options, message):
+    with pytest.raises(ValueError, match=message):
+        colorize_scan(photo, colorizer, **options)

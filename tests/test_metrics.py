@@ -481,3 +481,32 @@ def test_predictions_may_still_carry_their_gradient():
     assert figures(guess.clone().requires_grad_(), photo) == pytest.approx(
         expected, rel=0, abs=0, nan_ok=True
     )
+
+
+def test_the_map_of_hue_errors_has_the_weighted_mean_that_is_the_hue_error():
+    predicted, true = sample("coffee").flip(-1), sample("coffee")
+    _, saturation, value = rgb_to_hsv(true)
+    weight = (saturation * value).double()
+    mean = (weight * metrics.hue_errors(predicted, true)).sum() / weight.sum()
+    assert mean.item() == pytest.approx(metrics.hue_error_degrees(predicted, true))
+
+
+def test_the_map_of_hue_errors_counts_gray_as_knowing_nothing():
+    red, gray = pixel(1.0, 0.0, 0.0), pixel(0.5, 0.5, 0.5)
+    assert metrics.hue_errors(gray, red).tolist() == [[90.0]]
+
+
+def test_the_map_of_chroma_errors_has_the_mean_that_is_the_chroma_error():
+    predicted, true = sample("coffee").flip(-1), sample("coffee")
+    mean = metrics.chroma_errors(predicted, true).double().mean().item()
+    assert mean == pytest.approx(metrics.chroma_error(predicted, true))
+
+
+@pytest.mark.parametrize("measure", [metrics.hue_errors, metrics.chroma_errors])
+def test_maps_of_a_batch_are_those_of_its_photos_and_inputs_are_checked(measure):
+    batch = torch.rand(2, 3, 5, 4, generator=torch.Generator().manual_seed(0))
+    maps = measure(batch.flip(0), batch)
+    assert maps.shape == (2, 5, 4)
+    torch.testing.assert_close(maps[1], measure(batch[0], batch[1]))
+    with pytest.raises(ValueError, match="differ in shape"):
+        measure(batch, batch[..., :3])

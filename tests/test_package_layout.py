@@ -29,6 +29,7 @@ ORDER = [
     "plotting",
     "checkpoints",
     "inference",
+    "failures",
     "hints",
     "recipes",
     "objective",
