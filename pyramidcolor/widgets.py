@@ -38,6 +38,7 @@ from .plotting import (
 from .training import EpochRecord
 
 _PREVIEW_SIDE = 512  # pixels
+_SLIDERS = (ipywidgets.FloatSlider, ipywidgets.IntSlider, ipywidgets.SelectionSlider)
 _UNSEEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap"
 
 
@@ -83,6 +84,9 @@ class PicturePanel(_Pictured):
         for control in controls.values():
             control.observe(self._on_change, "value")
         super().__init__([*controls.values(), self.message, self.picture, self._words])
+        sliders = sum(isinstance(control, _SLIDERS) for control in controls.values())
+        if sliders:
+            self.children = (*self.children, _SliderNames(sliders=sliders))
 
     def _show_figure(self) -> None:
         figure = self._draw(**{name: control.value for name, control in self.controls.items()})
@@ -103,6 +107,35 @@ class PicturePanel(_Pictured):
     def __repr__(self):
         values = ", ".join(f"{name}={control.value!r}" for name, control in self.controls.items())
         return f"{type(self).__name__}({values})"
+
+
+class _SliderNames(anywidget.AnyWidget):
+    """Gives the sliders beside it their labels as names, which ipywidgets 8.1 shows beside them but no screen reader finds.
+
+    Args:
+        sliders: how many there are.
+    """
+
+    # The sliders appear when JupyterLab gets to them, before or after this, and nothing tells when.
+    _esm = """
+    function render({ model, el }) {
+      const name = () => {
+        const panel = el.closest(".widget-vbox"), handles = panel?.querySelectorAll("[role=slider]") ?? [];
+        for (const handle of handles) {
+          const label = handle.closest(".widget-inline-hbox").querySelector(".widget-label");
+          handle.setAttribute("aria-label", label.textContent);
+        }
+        if (handles.length === model.get("sliders")) clearInterval(timer);
+      };
+      const timer = setInterval(name, 200);
+      return () => clearInterval(timer);
+    }
+    export default { render };
+    """
+    sliders = traitlets.Int().tag(sync=True)
+
+    def __init__(self, sliders: int):
+        super().__init__(sliders=sliders, layout=ipywidgets.Layout(height="0px", margin="0px"))
 
 
 def slider(label: str, low: float, high: float, value: float, step: float) -> ipywidgets.FloatSlider:
@@ -263,7 +296,9 @@ class TrainingPanel(_Pictured):
             while not (ended or self._stopped.is_set() or len(self.records) - before == epochs):
                 epoch = next(self._epochs, None)
                 ended = epoch is None
-                if not ended:
+                if ended:
+                    self._say(f"{self.records[-1]}. The training is over.")
+                else:
                     self._show_epoch(*epoch)
         except Exception as error:  # in a thread of its own it would reach no reader
             ended = True
@@ -284,7 +319,10 @@ class TrainingPanel(_Pictured):
         titles = (f"scene {number}" for number in range(1, len(painted) + 1))
         figure = training_progress(self.records, dict(zip(titles, painted, strict=True)))
         self.picture.value, self.alt = figure.png(), figure.alt
-        self.message.value = f'<span role="status">{html.escape(str(record))}</span>'
+        self._say(str(record))
+
+    def _say(self, text: str) -> None:
+        self.message.value = f'<span role="status">{html.escape(text)}</span>'
 
     def __repr__(self):
         return f"{type(self).__name__}({len(self.records)} epochs)"
