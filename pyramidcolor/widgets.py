@@ -494,7 +494,9 @@ def hint_panel(
 def _hint_fields(pad: HintPad) -> tuple[ipywidgets.Box, ipywidgets.Box]:
     """The color to pin, and how to pin it without a mouse: x, y, and buttons."""
     narrow = {"style": {"description_width": "5em"}, "layout": ipywidgets.Layout(width="12em")}
-    color = ipywidgets.ColorPicker(value="#2060c0", description="Color", **narrow)
+    # A picker takes from its width what its button needs, and its text is to be seen whole.
+    wider = narrow | {"layout": ipywidgets.Layout(width="15em")}
+    color = ipywidgets.ColorPicker(value="#2060c0", description="Color", **wider)
     x, y = (
         ipywidgets.BoundedFloatText(value=0.5, min=0, max=1, step=0.05, description=text, **narrow)
         for text in ("x, 0 to 1", "y, 0 to 1")
@@ -510,7 +512,8 @@ def _hint_fields(pad: HintPad) -> tuple[ipywidgets.Box, ipywidgets.Box]:
         button = ipywidgets.Button(description=text)
         button.on_click(lambda _, change=change: setattr(pad, "value", change(pad.value)))
         buttons.append(button)
-    return ipywidgets.HBox([color, x, y]), ipywidgets.HBox(buttons)
+    wrap = ipywidgets.Layout(flex_flow="row wrap")  # on a narrow page
+    return ipywidgets.HBox([color, x, y], layout=wrap), ipywidgets.HBox(buttons, layout=wrap)
 
 
 @lru_cache(maxsize=1)  # the slider asks for the same photo again and again
@@ -536,6 +539,6 @@ def _scale_slider(label: str, value: int) -> ipywidgets.SelectionSlider:
 def _wide() -> dict:
     """How all sliders look: one width, with room for the whole label."""
     return {
-        "style": {"description_width": "13em"},
-        "layout": ipywidgets.Layout(width="32em", max_width="100%"),
+        "style": {"description_width": "15em"},
+        "layout": ipywidgets.Layout(width="36em", max_width="100%"),
     }
