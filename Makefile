@@ -51,7 +51,7 @@ lock: $(STAMP) ## write constraints.txt anew from pyproject.toml and pins.txt (A
 	    --no-annotate --no-header --no-emit-index-url --quiet -o constraints.txt $(ARGS)
 
 clean: ## remove .venv, caches and what the notebooks wrote; data, runs and your pictures stay
-	rm -rf .venv out/notebooks .pytest_cache .ruff_cache
+	rm -rf .venv out/notebooks out/browser .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is written last, so that an install that broke off is taken up again by the next call.

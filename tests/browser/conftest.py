@@ -1,5 +1,6 @@
 """A JupyterLab, a Chromium and a page for each notebook, and a screenshot wherever a test fails."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from lab import Notebook, copy_notebook, jupyterlab
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "out" / "browser"
@@ -99,5 +100,6 @@ def pytest_runtest_makereport(item, call):
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"\W+", "-", item.name)
         for page in _open_pages:
-            page.screenshot(path=SCREENSHOTS / f"{name}-{call.when}.png", timeout=20_000)
+            with contextlib.suppress(Error):  # a page that crashed has none, and the failure is to be seen
+                page.screenshot(path=SCREENSHOTS / f"{name}-{call.when}.png", timeout=20_000)
     return report

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 NOTEBOOK = "04_stage_one_training"
 PARAMETERS = {"BUDGET": "smoke"}
 # The panel's training is to last until it is stopped.
-BEFORE = {"TrainingPanel(": "config = replace(config, epochs=(1000, 1, 1))"}
+BEFORE = {"TrainingPanel(": "config = replace(config, epochs=(1000, 1, 1), patience=1000)"}
 
 
 @pytest.fixture
