@@ -47,7 +47,7 @@ _IS_SHOWN = "image => image.complete && image.naturalWidth > 0"
 
 START = 90  # seconds, for the server
 OPEN = 120_000  # milliseconds, for a notebook with its kernel
-RUN = 240_000  # milliseconds, for all cells of a notebook
+RUN = 360_000  # milliseconds, for all cells of a notebook
 ANSWER = 60_000  # milliseconds, for the kernel to answer a click
 
 

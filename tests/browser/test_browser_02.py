@@ -3,6 +3,7 @@
 import pytest
 
 NOTEBOOK = "02_hue_loss"
+PARAMETERS = {"BUDGET": "smoke"}  # its panels depend on none
 
 
 @pytest.mark.parametrize(
