@@ -75,6 +75,7 @@ def jupyterlab(root, settings):
     environment |= {name: str(settings / folder) for name, folder in _FOLDERS.items()} | {
         "JUPYTER_TOKEN": token
     }
+    environment.setdefault("OMP_NUM_THREADS", "1")  # the browser and the server need the other core
     log = settings / "server.log"
     with log.open("wb") as file:
         server = subprocess.Popen(
