@@ -9,10 +9,10 @@ PY := .venv/bin/python
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help notebooks test lab lint refresh weights lock clean
+.PHONY: help notebooks test test-browser lab lint refresh weights lock clean
 
 help: ## show this list
-	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 notebooks: $(STAMP) ## run every notebook; executed copies and HTML pages go to out/notebooks
 	@$(PY) -m pyramidcolor notebooks run $(ARGS)
@@ -20,6 +20,10 @@ notebooks: $(STAMP) ## run every notebook; executed copies and HTML pages go to 
 # Two processes of one torch thread each (conftest.py); a notebook's cells must stay in one process.
 test: $(STAMP) ## run the tests, the examples in docstrings, and the notebooks against their stored outputs
 	@$(PY) -m pytest -n 2 --dist=loadfile $(ARGS)
+
+# A test waits for JupyterLab, its kernel and all cells of a notebook, each with a shorter limit that says what is missing.
+test-browser: $(STAMP) ## use the notebooks as a reader does, in a real JupyterLab and Chromium (CHROMIUM=path names one)
+	@$(PY) -m pytest --timeout=600 tests/browser $(ARGS)
 
 # The message size lets a browser upload photos of more than 10 MB. MPLBACKEND would take the figures away.
 # JupyterLab refuses to run as root unless told; exec lets a stop signal reach it.
@@ -47,7 +51,7 @@ lock: $(STAMP) ## write constraints.txt anew from pyproject.toml and pins.txt (A
 	    --no-annotate --no-header --no-emit-index-url --quiet -o constraints.txt $(ARGS)
 
 clean: ## remove .venv, caches and what the notebooks wrote; data, runs and your pictures stay
-	rm -rf .venv out/notebooks .pytest_cache .ruff_cache
+	rm -rf .venv out/notebooks out/browser .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is written last, so that an install that broke off is taken up again by the next call.

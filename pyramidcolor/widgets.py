@@ -41,6 +41,7 @@ from .plotting import (
 from .training import EpochRecord
 
 _PREVIEW_SIDE = 512  # pixels
+_SLIDERS = (ipywidgets.FloatSlider, ipywidgets.IntSlider, ipywidgets.SelectionSlider)
 _UNSEEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap"
 
 
@@ -86,6 +87,9 @@ class PicturePanel(_Pictured):
         for control in controls.values():
             control.observe(self._on_change, "value")
         super().__init__([*controls.values(), self.message, self.picture, self._words])
+        sliders = sum(isinstance(control, _SLIDERS) for control in controls.values())
+        if sliders:
+            self.children = (*self.children, _SliderNames(sliders=sliders))
 
     def _show_figure(self) -> None:
         figure = self._draw(**{name: control.value for name, control in self.controls.items()})
@@ -106,6 +110,35 @@ class PicturePanel(_Pictured):
     def __repr__(self):
         values = ", ".join(f"{name}={control.value!r}" for name, control in self.controls.items())
         return f"{type(self).__name__}({values})"
+
+
+class _SliderNames(anywidget.AnyWidget):
+    """Gives the sliders beside it their labels as names, which ipywidgets 8.1 shows beside them but no screen reader finds.
+
+    Args:
+        sliders: how many there are.
+    """
+
+    # The sliders appear when JupyterLab gets to them, before or after this, and nothing tells when.
+    _esm = """
+    function render({ model, el }) {
+      const name = () => {
+        const panel = el.closest(".widget-vbox"), handles = panel?.querySelectorAll("[role=slider]") ?? [];
+        for (const handle of handles) {
+          const label = handle.closest(".widget-inline-hbox").querySelector(".widget-label");
+          handle.setAttribute("aria-label", label.textContent);
+        }
+        if (handles.length === model.get("sliders")) clearInterval(timer);
+      };
+      const timer = setInterval(name, 200);
+      return () => clearInterval(timer);
+    }
+    export default { render };
+    """
+    sliders = traitlets.Int().tag(sync=True)
+
+    def __init__(self, sliders: int):
+        super().__init__(sliders=sliders, layout=ipywidgets.Layout(height="0px", margin="0px"))
 
 
 def slider(label: str, low: float, high: float, value: float, step: float) -> ipywidgets.FloatSlider:
@@ -336,7 +369,9 @@ class TrainingPanel(_Pictured):
             while not (ended or self._stopped.is_set() or len(self.records) - before == epochs):
                 epoch = next(self._epochs, None)
                 ended = epoch is None
-                if not ended:
+                if ended:
+                    self._say(f"{self.records[-1]}. The training is over.")
+                else:
                     self._show_epoch(*epoch)
         except Exception as error:  # in a thread of its own it would reach no reader
             ended = True
@@ -357,7 +392,10 @@ class TrainingPanel(_Pictured):
         titles = (f"scene {number}" for number in range(1, len(painted) + 1))
         figure = training_progress(self.records, dict(zip(titles, painted, strict=True)))
         self.picture.value, self.alt = figure.png(), figure.alt
-        self.message.value = f'<span role="status">{html.escape(str(record))}</span>'
+        self._say(str(record))
+
+    def _say(self, text: str) -> None:
+        self.message.value = f'<span role="status">{html.escape(text)}</span>'
 
     def __repr__(self):
         return f"{type(self).__name__}({len(self.records)} epochs)"
@@ -529,7 +567,9 @@ def hint_panel(
 def _hint_fields(pad: HintPad) -> tuple[ipywidgets.Box, ipywidgets.Box]:
     """The color to pin, and how to pin it without a mouse: x, y, and buttons."""
     narrow = {"style": {"description_width": "5em"}, "layout": ipywidgets.Layout(width="12em")}
-    color = ipywidgets.ColorPicker(value="#2060c0", description="Color", **narrow)
+    # A picker takes from its width what its button needs, and its text is to be seen whole.
+    wider = narrow | {"layout": ipywidgets.Layout(width="15em")}
+    color = ipywidgets.ColorPicker(value="#2060c0", description="Color", **wider)
     x, y = (
         ipywidgets.BoundedFloatText(value=0.5, min=0, max=1, step=0.05, description=text, **narrow)
         for text in ("x, 0 to 1", "y, 0 to 1")
@@ -545,7 +585,8 @@ def _hint_fields(pad: HintPad) -> tuple[ipywidgets.Box, ipywidgets.Box]:
         button = ipywidgets.Button(description=text)
         button.on_click(lambda _, change=change: setattr(pad, "value", change(pad.value)))
         buttons.append(button)
-    return ipywidgets.HBox([color, x, y]), ipywidgets.HBox(buttons)
+    wrap = ipywidgets.Layout(flex_flow="row wrap")  # on a narrow page
+    return ipywidgets.HBox([color, x, y], layout=wrap), ipywidgets.HBox(buttons, layout=wrap)
 
 
 @lru_cache(maxsize=1)  # the slider asks for the same photo again and again
@@ -571,6 +612,6 @@ def _scale_slider(label: str, value: int) -> ipywidgets.SelectionSlider:
 def _wide() -> dict:
     """How all sliders look: one width, with room for the whole label."""
     return {
-        "style": {"description_width": "13em"},
-        "layout": ipywidgets.Layout(width="32em", max_width="100%"),
+        "style": {"description_width": "15em"},
+        "layout": ipywidgets.Layout(width="36em", max_width="100%"),
     }

@@ -120,9 +120,11 @@ class TestTrainingPanel:
         panel = TrainingPanel(self.epochs(colorizer, 5), [PHOTO])
         assert panel.train(epochs=2) == 2
         assert not panel.start.disabled
+        assert "over" not in panel.message.value
         assert panel.train() == 2
         assert [one.epoch for one in panel.records] == [1, 2, 3, 4, 5]
         assert panel.start.disabled
+        assert "The training is over." in panel.message.value, "why the button is gray"
 
     def test_stops_after_the_epoch_under_way_and_goes_on_from_there(self, colorizer):
         def epochs():

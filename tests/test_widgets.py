@@ -80,8 +80,9 @@ class TestPicturePanel:
 
     def test_says_in_words_what_the_picture_shows(self, panel):
         panel.controls["size"].value = 3
-        assert '<span role="status"' in panel.children[-1].value
-        assert "cat 3.0." in panel.children[-1].value
+        words = panel.children[len(panel.controls) + 2]
+        assert '<span role="status"' in words.value
+        assert "cat 3.0." in words.value
 
     def test_gives_its_picture_no_tooltip_since_no_browser_would_then_show_it(self, panel):
         assert panel.picture.tooltip is None
@@ -121,7 +122,13 @@ class TestPicturePanel:
         )
 
     def test_puts_the_controls_before_the_message_and_the_picture(self, panel):
-        assert panel.children[:-1] == (*panel.controls.values(), panel.message, panel.picture)
+        controls = tuple(panel.controls.values())
+        assert panel.children[: len(controls) + 2] == (*controls, panel.message, panel.picture)
+
+    def test_has_its_sliders_named_in_the_browser_and_only_those(self, panel):
+        assert panel.children[-1].sliders == 1, "of two controls"
+        without = PicturePanel(lambda label: DescribedFigure(label, height=1), label=ipywidgets.Text("cat"))
+        assert not [child for child in without.children if hasattr(child, "sliders")]
 
 
 class TestHsvExplorer:
