@@ -102,8 +102,8 @@ def compare_steps(
         if why_not:
             times.append(StepTime(variant, why_not=why_not))
             continue
-        step = training_step(config, variant, device, batch_size=batch_size, phase=phase)
         try:
+            step = training_step(config, variant, device, batch_size=batch_size, phase=phase)
             times.append(StepTime(variant, *measure(step, seconds)))
         except (
             RuntimeError,
