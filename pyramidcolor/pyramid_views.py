@@ -131,8 +131,9 @@ def row_colors(images: Mapping[str, Tensor], row: float = 0.5) -> DescribedFigur
     ((_, height, width),) = shapes
     place = min(int(row * height), height - 1)
     alt = f"{', '.join(images)}, with row {place} of {height} marked; below it the colors and the saturation along that row."
-    figure = DescribedFigure(alt, WIDTH / len(images) * height / width + 0.24 * len(images) + 2.1)
-    heights = (WIDTH / len(images) * height / width, 0.22 * len(images), 1.7)
+    tall = 0.7 * WIDTH / len(images) * height / width  # so small, a notebook can hold several such figures
+    figure = DescribedFigure(alt, tall + 0.24 * len(images) + 2.1)
+    heights = (tall, 0.22 * len(images), 1.7)
     grid = figure.add_gridspec(3, len(images), height_ratios=heights)
     strips, curves = figure.add_subplot(grid[1, :]), figure.add_subplot(grid[2, :])
     for number, (title, image) in enumerate(images.items()):
