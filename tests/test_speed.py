@@ -3,6 +3,7 @@
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -73,6 +74,16 @@ class TestTheStep:
         assert {features.is_contiguous(memory_format=torch.channels_last) for features in wide} == {
             variant.channels_last
         }
+
+    def test_can_be_traced_for_compiling_and_then_computes_the_same_losses(self, monkeypatch):
+        # All but writing machine code, which takes minutes and needs a compiler.
+        monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+        compiled, plain = (
+            training_step(CONFIG, variant, CPU, batch_size=2, phase="fine-tune")
+            for variant in (VARIANTS[3], VARIANTS[1])
+        )
+        for _ in range(2):
+            assert compiled().item() == pytest.approx(plain().item(), rel=1e-4)
 
     def test_leaves_the_random_numbers_of_the_caller_alone(self):
         torch.manual_seed(3)
