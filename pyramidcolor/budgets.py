@@ -19,6 +19,7 @@ class Budget:
         epoch_photos: photos an epoch visits.
         tiny_steps: steps of learners so small that they need no photos, such as a single hue.
         scenes: synthetic scenes that a training of stage one draws and visits once an epoch.
+        compiles: whether there is time to try `torch.compile`, which takes minutes on a CPU before the first step.
     """
 
     photo_side: int
@@ -27,6 +28,7 @@ class Budget:
     epoch_photos: int
     tiny_steps: int
     scenes: int
+    compiles: bool = False
 
     def training(self) -> dict[str, Any]:
         """The part of it that a `training.TrainingConfig` takes, by name."""
@@ -41,7 +43,13 @@ BUDGETS = {
         photo_side=256, train_side=128, epochs=(12, 2, 1), epoch_photos=1600, tiny_steps=600, scenes=480
     ),
     "gpu": Budget(
-        photo_side=512, train_side=256, epochs=(60, 20, 10), epoch_photos=25_600, tiny_steps=600, scenes=8000
+        photo_side=512,
+        train_side=256,
+        epochs=(60, 20, 10),
+        epoch_photos=25_600,
+        tiny_steps=600,
+        scenes=8000,
+        compiles=True,
     ),
     "full": Budget(
         photo_side=512,
@@ -50,6 +58,7 @@ BUDGETS = {
         epoch_photos=102_400,
         tiny_steps=600,
         scenes=32_000,
+        compiles=True,
     ),
 }
 """Every budget by its name: `smoke` proves that the cells run, `cpu` teaches on a laptop and is what the stored outputs

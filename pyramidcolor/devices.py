@@ -36,3 +36,20 @@ def choose_precision(asked: str, device: torch.device) -> str:
     if asked == "auto":
         return "bf16" if has_fast_bf16(device) else "fp32"
     return asked
+
+
+def training_device() -> torch.device:
+    """Where training runs: what Hugging Face accelerate finds, a GPU before the CPU."""
+    from accelerate import Accelerator
+
+    return Accelerator().device
+
+
+def describe(device: torch.device) -> str:
+    """A device in words: its kind, its threads or its name, and whether it has units for bf16."""
+    units = "with bf16 units" if has_fast_bf16(device) else "without bf16 units"
+    if device.type == "cuda":
+        return f"a GPU, {torch.cuda.get_device_name(device)}, {units}"
+    if device.type == "cpu":
+        return f"the CPU, {torch.get_num_threads()} threads, {units}"
+    return f"{device.type}, {units}"

@@ -396,6 +396,59 @@ def _problems_of_value_from_luminance(answer) -> Iterable[tuple[str, str | bool]
     yield "limit", least < 1 - _ROUNDING and f"Vivid blue as light as a middle gray got a V of {least:.2f}."
 
 
+def check_deconvolve(deconvolve: Callable[[Tensor, Tensor], Tensor]) -> Verdict:
+    """Judge `deconvolve(features, weight)`, which doubles the sides of features: runs, shape, stamp, place, overlap, channels.
+
+    Args:
+        deconvolve: takes features `(B, I, H, W)` and a kernel `(I, O, 4, 4)`; returns `(B, O, 2 H, 2 W)`, where each input
+            has added the kernel, times itself, around its place, and what stands over at the rim is cut off by one pixel.
+    """
+    problems = _problems_of_deconvolve(deconvolve)
+    return _first_missing(problems, "All of it holds: shape, stamp, place, overlap, channels.")
+
+
+def _problems_of_deconvolve(deconvolve) -> Iterable[tuple[str, str | bool]]:
+    generator = torch.Generator().manual_seed(0)
+    kernel = torch.rand(1, 1, 4, 4, generator=generator) + 0.5
+    for batch, ins, outs, height, width in ((1, 1, 1, 3, 3), (2, 3, 5, 2, 4)):
+        found = deconvolve(torch.rand(batch, ins, height, width), torch.rand(ins, outs, 4, 4))
+        came = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        wanted = (batch, outs, 2 * height, 2 * width)
+        said = f"{(batch, ins, height, width)} and a kernel of {(ins, outs, 4, 4)} gave {came}, not {wanted}."
+        yield "shape", came != wanted and said
+    for value in (1.0, -2.0):
+        single = torch.zeros(1, 1, 5, 5)
+        single[0, 0, 2, 2] = value
+        found = deconvolve(single.clone(), kernel.clone())
+        left = found[found.abs() > _ROUNDING]
+        whole = len(left) == 16 and torch.allclose(
+            left.sort().values, (value * kernel).flatten().sort().values
+        )
+        said = f"A single {value:g} should leave the kernel's 16 numbers, times itself; it left {len(left)} other than 0."
+        yield "stamp", not whole and said
+        right = _agrees(found, single, kernel)
+        yield "place", not right and f"The numbers that a single {value:g} leaves are not where they belong."
+    for name, features in (
+        ("two neighbors", torch.tensor([[0.0, 0, 0], [0, 1, 1], [0, 0, 0]])),
+        ("ones everywhere", torch.ones(3, 4)),
+    ):
+        found = deconvolve(features[None, None].clone(), kernel.clone())
+        right = _agrees(found, features[None, None], kernel)
+        yield "overlap", not right and f"For {name} the result is not the sum of what each leaves alone."
+    features = torch.rand(2, 3, 4, 5, generator=generator) - 0.5
+    kernels = torch.rand(3, 5, 4, 4, generator=generator) - 0.5
+    right = _agrees(deconvolve(features.clone(), kernels.clone()), features, kernels)
+    yield (
+        "channels",
+        not right and "With 2 pictures, 3 channels in and 5 out, numbers went to the wrong channels.",
+    )
+
+
+def _agrees(found: Tensor, features: Tensor, kernel: Tensor) -> bool:
+    wanted = torch.nn.functional.conv_transpose2d(features, kernel, stride=2, padding=1)
+    return found.shape == wanted.shape and torch.allclose(found, wanted, atol=_ROUNDING)  # NaN fails
+
+
 def _columns(even: float, odd: float, like: Tensor) -> Tensor:
     """A map of the same shape whose columns take turns between two numbers."""
     return torch.where(torch.arange(like.shape[-1]) % 2 == 0, even * like, odd * like)

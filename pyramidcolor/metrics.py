@@ -23,6 +23,7 @@ import torch
 from skimage.color import deltaE_ciede2000
 from skimage.metrics import structural_similarity
 from torch import Tensor
+from torch.nn.functional import max_pool1d
 
 from .color import rgb_to_hsv, rgb_to_lab
 
@@ -269,6 +270,49 @@ def chroma_error_of_gray(true: Tensor) -> float:
     return _ratio(_total(_gray_chroma_sums, true=true))
 
 
+def chroma_error_at_edges(predicted: Tensor, true: Tensor) -> float:
+    """The `chroma_error` of the pixels beside true edges alone; lower is better.
+
+    A pixel counts if a pair of neighbors whose true ab distance is at least 10, as in `bleeding`, lies at most 4
+    pixels away on its row or its column. All such pixels of all photos count the same, so a photo without edges
+    counts nothing. At least 0; NaN where the truth has no edges.
+
+    What is blurred errs here and `chroma_error_off_edges` hardly sees it; what has the wrong color errs in both.
+    So read the two together.
+
+    Rewards wrongly: caution, like `chroma_error`. The reach is in pixels, so compare at one size only.
+
+    Raises:
+        ValueError: also for photos of less than 2x2 pixels.
+
+    Example:
+        >>> sharp = torch.zeros(3, 8, 24)  # half red, half blue
+        >>> sharp[0, :, :12] = sharp[2, :, 12:] = 1
+        >>> moved = sharp.roll(1, -1)  # one column of the eight beside the edge has the other color
+        >>> round(8 * chroma_error_at_edges(moved, sharp))
+        175
+    """
+    return _figure("chroma_error_at_edges", predicted, true)
+
+
+def chroma_error_off_edges(predicted: Tensor, true: Tensor) -> float:
+    """The `chroma_error` of all pixels that `chroma_error_at_edges` leaves out; lower is better.
+
+    At least 0; NaN where every pixel lies beside an edge.
+
+    Rewards wrongly: as `chroma_error`, and it sees no blur.
+
+    Raises:
+        ValueError: also for photos of less than 2x2 pixels.
+
+    Example:
+        >>> red, blue = (torch.tensor(rgb).reshape(3, 1, 1).expand(3, 2, 2) for rgb in ([1.0, 0, 0], [0, 0, 1.0]))
+        >>> round(chroma_error_off_edges(red, blue))
+        175
+    """
+    return _figure("chroma_error_off_edges", predicted, true)
+
+
 def bleeding(predicted: Tensor, true: Tensor) -> float:
     """How evenly the predicted chroma changes around true edges instead of across them; lower is better.
 
@@ -444,6 +488,21 @@ def _gray_chroma_sums(*photos: _Photo) -> Tensor:
     return _once(_length(photos[-1].lab[1:]).double().mean())
 
 
+def _edge_chroma_sums(predicted: _Photo, true: _Photo) -> Tensor:
+    """Errors and number of pixels (columns) at edges and off them (rows): `(2, 2)`."""
+    _check_size(true, 2, "a chroma error at edges")
+    error, true_chroma = _length(predicted.lab[1:] - true.lab[1:]).double(), true.lab[1:]
+    edges = _beside_edges_of_rows(true_chroma) | _beside_edges_of_rows(true_chroma.mT).mT
+    return torch.stack([torch.stack((error[part].sum(), part.sum())) for part in (edges, ~edges)])
+
+
+def _beside_edges_of_rows(true_chroma: Tensor) -> Tensor:
+    across = (_length(true_chroma.diff(dim=-1)) >= _EDGE_STEP).float()[:, None]
+    # A pair stands for the border between its pixels: its reach goes as far to the left as to the right.
+    reach = 2 * _EDGE_REACH
+    return max_pool1d(across, reach, stride=1, padding=_EDGE_REACH)[:, 0] > 0
+
+
 def _bleeding_sums(predicted: _Photo, true: _Photo) -> Tensor:
     """Pairs, predicted change and true change (columns) across and beside edges (rows): `(2, 3)`."""
     _check_size(true, 2, "bleeding")
@@ -506,6 +565,8 @@ _MEASURES: dict[str, tuple[_Sums, Callable[[Tensor], float]]] = {
     "delta_e": (_delta_e_sums, _ratio),
     "chroma_error": (_chroma_sums, _ratio),
     "chroma_error_of_gray": (_gray_chroma_sums, _ratio),
+    "chroma_error_at_edges": (_edge_chroma_sums, lambda sums: _ratio(sums[0])),
+    "chroma_error_off_edges": (_edge_chroma_sums, lambda sums: _ratio(sums[1])),
     "bleeding": (_bleeding_sums, _bleeding_ratio),
 }
 

@@ -27,12 +27,19 @@ class PhaseStep(nn.Module):
         phase: one of `PHASES`. Parameters that the phase leaves alone are frozen, batch statistics too.
         config: the loss's arguments.
         hue_weights: weight of each of `HUE_BINS` bins of hue, or None.
+        memory_format: of the gray pictures, which all features of the network inherit.
     """
 
     def __init__(
-        self, colorizer: Colorizer, phase: str, config: TrainingConfig, hue_weights: list[float] | None = None
+        self,
+        colorizer: Colorizer,
+        phase: str,
+        config: TrainingConfig,
+        hue_weights: list[float] | None = None,
+        memory_format: torch.memory_format = torch.channels_last,
     ):
         super().__init__()
+        self._memory_format = memory_format
         self.model, self.space, self.phase, self.config = (
             colorizer.model,
             colorizer.color_space,
@@ -72,7 +79,7 @@ class PhaseStep(nn.Module):
                 gray = torch.where(luminance[:, None, None, None], luminance_gray(rgb), gray)
             if gray_scale is not None:
                 gray = (gray + 1) * gray_scale[:, None, None, None] - 1
-            gray = gray.contiguous(memory_format=torch.channels_last)
+            gray = gray.contiguous(memory_format=self._memory_format)
         if self.phase == "stage-one":
             return self._loss(
                 net(gray, shrunk=True), self._low_truth(rgb, chroma, net.low_factor // net.input_factor)

@@ -21,9 +21,11 @@ from torch import Tensor, nn
 
 from .checkpoints import Colorizer
 from .failures import painted_ball
+from .features import pyramid_features
 from .hints import Hint, HintedPhoto
 from .images import read_image, read_photo, resize, to_image, to_png
 from .inference import colorize, colorize_by_stage
+from .models import TwoStageColorizer
 from .plotting import (
     DescribedFigure,
     hinted_photo,
@@ -38,6 +40,7 @@ from .plotting import (
     training_costs,
     training_progress,
 )
+from .pyramid_views import feature_maps, row_colors
 from .training import EpochRecord
 
 _PREVIEW_SIDE = 512  # pixels
@@ -318,6 +321,40 @@ def cost_explorer(
         ),
         efficiency=slider("Left after each doubling (share)", 0.5, 1, efficiency, 0.01),
     )
+
+
+def feature_explorer(
+    model: TwoStageColorizer, grays: Sequence[Tensor], name: str = "joined features"
+) -> PicturePanel:
+    """`pyramid_views.feature_maps` with a slider through the network, from gray to chroma, and one for the picture.
+
+    Args:
+        model: the network.
+        grays: pictures `(1, H, W)` in [-1, 1], with sides that it takes.
+        name: where the slider through the network starts, one of `features.FEATURES`.
+    """
+    passes = [pyramid_features(model, gray[None]) for gray in grays]
+
+    def draw(name: str, picture: int) -> DescribedFigure:
+        return feature_maps(passes[picture - 1], name)
+
+    return PicturePanel(
+        draw,
+        name=ipywidgets.SelectionSlider(
+            options=list(passes[0]), value=name, description="Place in the network", **_wide()
+        ),
+        picture=ipywidgets.IntSlider(1, 1, len(grays), description="Picture", **_wide()),
+    )
+
+
+def row_explorer(images: Mapping[str, Tensor], row: float = 0.5) -> PicturePanel:
+    """`pyramid_views.row_colors` with a slider for the row.
+
+    Args:
+        images: two to four pictures `(3, H, W)` in [0, 1] of one size, by their titles.
+        row: where the slider starts, from the top (0) to the bottom (1).
+    """
+    return PicturePanel(partial(row_colors, images), row=slider("Row from the top (share)", 0, 1, row, 0.02))
 
 
 class TrainingPanel(_Pictured):

@@ -28,6 +28,8 @@ OF_PAIRS = [
     metrics.balanced_hue_error_degrees,
     metrics.delta_e,
     metrics.chroma_error,
+    metrics.chroma_error_at_edges,
+    metrics.chroma_error_off_edges,
     metrics.bleeding,
 ]
 SAMPLES = ["astronaut", "coffee", "chelsea", "rocket"]
@@ -239,7 +241,10 @@ def test_figures_that_need_true_color_are_nan_for_a_gray_truth():
     photo = random_photos(3, 8, 8)
     found = figures(photo, gray_of(photo))
     nan = {name for name, figure in found.items() if math.isnan(figure)}
-    assert nan == {name for name in MEASURES if "hue" in name} | {"bleeding"}
+    assert nan == {name for name in MEASURES if "hue" in name} | {
+        "bleeding",
+        "chroma_error_at_edges",
+    }
     assert found["saturation_ratio"] == found["colorfulness_ratio"] == math.inf
 
 
@@ -322,6 +327,35 @@ def test_bleeding_is_nan_for_a_gray_prediction_and_for_a_truth_without_edges():
     assert math.isnan(metrics.bleeding(photo, torch.full_like(photo, 0.3)))
 
 
+def test_chroma_errors_at_and_off_edges_are_those_of_pixels_found_one_by_one():
+    true = sample("rocket")[:, 40:70, 60:100]
+    predicted = random_photos(*true.shape, seed=1)
+    one, two = (skimage.color.rgb2lab(photo.numpy(), channel_axis=0)[1:] for photo in (predicted, true))
+
+    def is_edge(y, x, to_y, to_x):
+        inside = to_y < two.shape[1] and to_x < two.shape[2]
+        return inside and np.linalg.norm(two[:, y, x] - two[:, to_y, to_x]) >= 10
+
+    near = np.zeros(two.shape[1:], bool)
+    for y, x in np.ndindex(near.shape):
+        if is_edge(y, x, y, x + 1):
+            near[y, max(0, x - 3) : x + 5] = True
+        if is_edge(y, x, y + 1, x):
+            near[max(0, y - 3) : y + 5, x] = True
+    assert 0 < near.mean() < 1
+    error = np.linalg.norm(one - two, axis=0)
+    assert metrics.chroma_error_at_edges(predicted, true) == pytest.approx(error[near].mean(), rel=1e-4)
+    assert metrics.chroma_error_off_edges(predicted, true) == pytest.approx(error[~near].mean(), rel=1e-4)
+
+
+def test_a_narrow_blur_of_the_true_chroma_errs_at_edges_far_more_than_off_them():
+    photo = sample("astronaut").double()
+    lab = rgb_to_lab(photo).numpy()
+    chroma = skimage.filters.gaussian(lab[1:], 1, channel_axis=0, mode="nearest")
+    blurred = lab_to_rgb(torch.from_numpy(np.concatenate((lab[:1], chroma)))).clamp(0, 1)
+    assert metrics.chroma_error_at_edges(blurred, photo) > 2 * metrics.chroma_error_off_edges(blurred, photo)
+
+
 @pytest.mark.parametrize("name", SAMPLES)
 def test_gray_wins_psnr_against_a_photo_of_opposite_hues(name):
     photo = sample(name)
@@ -352,6 +386,8 @@ def test_a_photo_scores_perfectly_against_itself():
         "colorfulness_ratio": 1,
         "delta_e": 0,
         "chroma_error": 0,
+        "chroma_error_at_edges": 0,
+        "chroma_error_off_edges": 0,
         "bleeding": 0,
     }
     found = figures(photo, photo)
@@ -365,7 +401,8 @@ def test_photos_scored_one_by_one_in_any_order_and_as_one_batch_have_the_same_fi
     for photo in (3, 0, 4):
         streamed.add(predicted[photo], true[photo])
     streamed.add(predicted[1:3], true[1:3])
-    assert at_once == pytest.approx(streamed.result(), rel=1e-12)
+    # Of noise no pixel lies off all edges, so that one figure is NaN.
+    assert at_once == pytest.approx(streamed.result(), rel=1e-12, nan_ok=True)
 
 
 def test_the_functions_return_the_figures_of_scores():
@@ -376,7 +413,8 @@ def test_the_functions_return_the_figures_of_scores():
     assert found.pop("mean_saturation") == metrics.mean_saturation(predicted)
     assert found.pop("colorfulness") == metrics.colorfulness(predicted)
     assert found.pop("chroma_error_of_gray") == metrics.chroma_error_of_gray(true)
-    assert found == {name: getattr(metrics, name)(predicted, true) for name in found}
+    alone = {name: getattr(metrics, name)(predicted, true) for name in found}
+    assert found == pytest.approx(alone, rel=0, abs=0, nan_ok=True)
 
 
 def test_of_photos_that_differ_in_size_the_pixels_share_hue_and_saturation_and_the_photos_share_psnr():
