@@ -54,8 +54,8 @@ def train_on_photos(
     out: str | os.PathLike,
     config: TrainingConfig,
     *,
-    validation_paths: Sequence[str | os.PathLike] = (),
-    detail_paths: Sequence[str | os.PathLike] = (),
+    validation_paths: Sequence[str | os.PathLike] | Photos = (),
+    detail_paths: Sequence[str | os.PathLike] | Photos = (),
     start: str | os.PathLike | None = None,
     validation_photos: int = 200,
     memory: int | str = "4 GiB",
@@ -73,8 +73,8 @@ def train_on_photos(
         paths: folders or tars as in `datasets.open_photos`, or a set that is open; none for drawn scenes.
         out: the weights file, `*.safetensors`.
         config: what to compute.
-        validation_paths: other photos to validate on; if none, a tenth of the photos is held out, or of fewer than 200 none.
-        detail_paths: photos for the phases after stage one; the same as `paths` if none.
+        validation_paths: other photos to validate on, likewise; if none, a tenth of the photos is held out, or of fewer than 200 none.
+        detail_paths: photos for the phases after stage one, likewise; the same as `paths` if none.
         start: a weights file to go on with.
         validation_photos: how many photos to validate on at most.
         memory: for decoded photos, as in `photos.CachedPhotos`.

@@ -26,25 +26,44 @@ from pyramidcolor.files import written_whole
 from pyramidcolor.jobs import COLUMNS, evaluate_weights, train_on_photos, write_json
 from pyramidcolor.photos import JoinedPhotos, Photos
 from pyramidcolor.recipes import PHASES, TrainingConfig, recipe
+from pyramidcolor.splits import split_by_file, split_photos
 from pyramidcolor.training import read_history
 
 ROOT = Path(__file__).resolve().parents[1]
 LARGEST = 12_000_000  # bytes; a file that travels with every clone
+HELD_OUT = 0.05  # share of the training photos
 
 
-def open_training(folder: Path, repeat: dict[str, int]) -> Photos:
-    """The photos in `folder/train`; tars whose names begin with a word of `repeat` count so many times."""
+def open_training(folder: Path, repeat: dict[str, int], detail: list[str]) -> tuple[Photos, Photos, Photos]:
+    """The photos of `folder/train`, those of them with fine detail, and others held out, which choose epochs and the gain.
+
+    The photos of `folder/val` choose nothing, so that the card's figures are of photos apart.
+
+    Args:
+        folder: holds `train`, tars or pictures.
+        repeat: how many times tars count whose names begin with a word.
+        detail: words with which the names of tars begin that hold the photos for the phases after stage one; none for all.
+
+    Raises:
+        ValueError: if a word begins no tar's name.
+    """
     train = folder / "train"
     tars = sorted(train.glob("*.tar"))
-    if not repeat:
-        return open_photos(train)
-    unknown = [word for word in repeat if not any(tar.name.startswith(word) for tar in tars)]
-    if unknown:
-        raise ValueError(f"no tar in {train} begins with {', '.join(unknown)}")
-    groups = {word: [tar for tar in tars if tar.name.startswith(word)] for word in repeat}
-    rest = [tar for tar in tars if not any(tar in group for group in groups.values())]
-    sets = [PhotoShards(group) for group in (*groups.values(), rest) if group]
-    return JoinedPhotos(sets, [*repeat.values(), *([1] if rest else [])])
+    for word in (*repeat, *detail):
+        if not any(tar.name.startswith(word) for tar in tars):
+            raise ValueError(f"no tar in {train} begins with {word}")
+    if not tars:
+        photos, held_out = split_photos(open_photos(train), HELD_OUT)
+        return photos, photos, held_out
+    parts, fine = [], []
+    for tar in tars:
+        part = split_by_file(PhotoShards([tar]), HELD_OUT)  # photos of one source are many, and not alike
+        times = next((times for word, times in repeat.items() if tar.name.startswith(word)), 1)
+        parts.append((*part, times))
+        if not detail or tar.name.startswith(tuple(detail)):
+            fine.append(part)
+    photos = JoinedPhotos([photos for photos, _, _ in parts], [times for _, _, times in parts])
+    return photos, *(JoinedPhotos(sets) for sets in zip(*fine, strict=True))
 
 
 def main() -> None:
@@ -73,8 +92,7 @@ def main() -> None:
     parser.add_argument("--data", default="", help="for the card: what the photos are, and on what terms")
     args = parser.parse_args()
     repeat = {word: int(times) for word, _, times in (pair.partition("=") for pair in args.repeat)}
-    photos = open_training(args.photos, repeat)
-    detail = [tar for word in args.detail for tar in sorted((args.photos / "train").glob(f"{word}*.tar"))]
+    photos, detail, held_out = open_training(args.photos, repeat, args.detail)
     for name in args.recipes:
         changes = {
             key: value
@@ -91,7 +109,7 @@ def main() -> None:
             photos,
             out,
             config,
-            validation_paths=[args.photos / "val"],
+            validation_paths=held_out,
             detail_paths=detail,
             start=args.start,
             memory=args.memory,
