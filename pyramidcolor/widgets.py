@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from threading import Event, Thread
@@ -29,6 +29,7 @@ from .plotting import (
     hsv_planes,
     hue_losses,
     hue_pair,
+    painted_at_gains,
     receptive_field,
     scale_planes,
     scene_at_scales,
@@ -191,6 +192,20 @@ def hue_mixture_explorer(first: float, second: float, share: float = 0.5) -> Pic
         share=slider("Share of the first hue", 0, 1, share, 0.05),
         first=slider("First hue (half-turns)", -1, 1, first, 0.01),
         second=slider("Second hue (half-turns)", -1, 1, second, 0.01),
+    )
+
+
+def gain_explorer(rgb: Tensor, chromas: Mapping[str, Tensor], **gains: float) -> PicturePanel:
+    """`plotting.painted_at_gains` with a slider for the gain of each color space.
+
+    Args:
+        rgb: the true photo, `(3, H, W)` in [0, 1].
+        chromas: for each of some color spaces, by name, chroma `(C, h, w)` in [-1, 1].
+        gains: where the sliders start, in [0, 4]; 1 where a name is left out.
+    """
+    return PicturePanel(
+        partial(painted_at_gains, rgb, chromas),
+        **{name: slider(f"Gain of {name} (factor)", 0, 4, gains.get(name, 1.0), 0.05) for name in chromas},
     )
 
 

@@ -32,6 +32,7 @@ ORDER = [
     "objective",
     "training",
     "evaluation",
+    "space_comparison",
     "jobs",
     "baselines",
     "exercises",
