@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from .color import hsv_to_rgb, lab_to_rgb, rgb_to_hsv, rgb_to_lab, rgb_to_yuv, yuv_to_rgb
-from .images import hue_of_point, shrink
+from .images import enlarge_chroma, hue_of_point, shrink
 
 _LAB_REACH = 110.0  # no sRGB color has an a or b farther than 107.9 from 0
+_LAB_RADIUS = 134.0  # nor a point (a, b) farther than 133.9 from gray: pure blue's
 _U_REACH, _V_REACH = 0.4361, 0.615  # a hair above the U of pure blue, 0.43601, and the V of pure red, 0.61498
 
 
@@ -29,7 +30,7 @@ class ColorSpace:
         chroma_channels: how many channels a network predicts.
         hue_channel: index of the chroma channel that wraps (-1 and 1 are the same), or None.
         point_channels: indices of two channels that are the cosine and sine of the hue, or None.
-        saturation_channel: index of the channel that is the saturation, or None.
+        saturation_channel: index of the channel that is the saturation (in polar Lab the distance from gray), or None.
         gray: RGB `(..., 3, H, W)` in [0, 1] to the gray `(..., 1, H, W)` alone, in [-1, 1].
         encode: RGB `(..., 3, H, W)` in [0, 1] to gray `(..., 1, H, W)` and chroma `(..., C, H, W)`, both in [-1, 1].
         decode: the same gray and chroma to RGB in [0, 1]. Lab and YUV can name colors that RGB lacks; those are clipped
@@ -142,6 +143,25 @@ def amplify(chroma: Tensor, gain: float, space: ColorSpace) -> Tensor:
     return torch.stack(channels, -3)
 
 
+def join_chroma(gray: Tensor, chroma: Tensor, space: ColorSpace, gain: float = 1.0) -> Tensor:
+    """Chroma of any smaller size, made more or less vivid and enlarged, joined with a gray picture.
+
+    Args:
+        gray: `(1, H, W)` in [-1, 1].
+        chroma: `(C, h, w)` in [-1, 1], such as stage one's, with h and w at most H and W.
+        space: what both mean.
+        gain: as in `amplify`.
+
+    Returns:
+        RGB `(3, H, W)` in [0, 1].
+
+    Raises:
+        ValueError: if `gain` is negative.
+    """
+    vivid = amplify(chroma, gain, space)[None]
+    return space.decode(gray, enlarge_chroma(vivid, gray.shape[-2:], space.hue_channel)[0])
+
+
 def hue_of(chroma: Tensor, space: ColorSpace) -> Tensor | None:
     """The hue in half-turns `(..., 1, H, W)` of chroma `(..., C, H, W)`, or None where the space has none."""
     if space.point_channels is not None:
@@ -222,6 +242,19 @@ def _decode_lab(gray: Tensor, chroma: Tensor) -> Tensor:
     return lab_to_rgb(torch.cat((50 * (gray + 1), chroma * _LAB_REACH), -3)).clamp(0, 1)
 
 
+def _encode_lab_polar(rgb: Tensor) -> tuple[Tensor, Tensor]:
+    lightness, a, b = rgb_to_lab(rgb).split(1, -3)
+    distance = torch.hypot(a, b) / _LAB_RADIUS
+    return lightness / 50 - 1, torch.cat((hue_of_point(a, b), 2 * distance - 1), -3)
+
+
+def _decode_lab_polar(gray: Tensor, chroma: Tensor) -> Tensor:
+    hue, strength = chroma.split(1, -3)
+    angle, distance = hue * torch.pi, (strength + 1) / 2 * _LAB_RADIUS
+    lab = torch.cat((50 * (gray + 1), distance * angle.cos(), distance * angle.sin()), -3)
+    return lab_to_rgb(lab).clamp(0, 1)
+
+
 def _encode_yuv(rgb: Tensor) -> tuple[Tensor, Tensor]:
     y, u, v = rgb_to_yuv(rgb).split(1, -3)
     return 2 * y - 1, torch.cat((u / _U_REACH, v / _V_REACH), -3)
@@ -242,8 +275,12 @@ circle is an undecided hue, and is decoded to less saturation: times the square 
 LAB = ColorSpace("lab", 2, None, None, None, _lightness_gray, _encode_lab, _decode_lab)
 """Gray is L; chroma is a and b, divided by 110."""
 
+LAB_POLAR = ColorSpace("lab-polar", 2, 0, None, 1, _lightness_gray, _encode_lab_polar, _decode_lab_polar)
+"""Lab with its chroma told as HSV tells it: the angle of (a, b) in half-turns, and its distance from gray, divided by 134. Not the
+paper's; a control, to see whether HSV's way of telling matters or HSV itself."""
+
 YUV = ColorSpace("yuv", 2, None, None, None, luminance_gray, _encode_yuv, _decode_yuv)
 """Gray is Y; chroma is U and V, divided by 0.4361 and 0.615, just above the largest that they can be."""
 
-COLOR_SPACES = {space.name: space for space in (HSV, HSV_POINT, LAB, YUV)}
+COLOR_SPACES = {space.name: space for space in (HSV, HSV_POINT, LAB, LAB_POLAR, YUV)}
 """Every color space by its name."""

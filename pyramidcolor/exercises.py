@@ -222,6 +222,62 @@ def _problems_of_slope(loss, measure, true: Tensor, saturation: Tensor) -> Itera
     )
 
 
+def check_tell_apart(tell_apart: Callable[[Tensor], Tensor]) -> Verdict:
+    """Judge `tell_apart(chroma)`, which tells two color channels as hue and strength: shape, range, gray, strength, hue.
+
+    Args:
+        tell_apart: takes chroma `(2, H, W)` in [-1, 1], where 0 and 0 are gray; returns the same shape: the hue in
+            half-turns, 0 along the first channel and 1/2 along the second; and the strength, -1 for gray and 1 for the corners.
+    """
+    problems = _problems_of_tell_apart(tell_apart)
+    return _first_missing(problems, "All of it holds: shape, range, gray, strength, hue.")
+
+
+def _problems_of_tell_apart(tell_apart) -> Iterable[tuple[str, str | bool]]:
+    chroma = 2 * torch.rand(2, 6, 8, generator=torch.Generator().manual_seed(0)) - 1
+    told = tell_apart(chroma.clone())
+    came = tuple(told.shape) if isinstance(told, Tensor) else type(told).__name__
+    yield "shape", came != (2, 6, 8) and f"(2, 6, 8) went in, and {came} came out."
+    axis = torch.tensor([-1.0, 0.0, 1.0])
+    corners = torch.stack(torch.meshgrid(axis, axis, indexing="ij"))
+    for name, colors in (("random chroma", chroma), ("the square's corners and sides", corners)):
+        low, high = (limit.item() for limit in tell_apart(colors.clone()).aminmax())
+        inside = low >= -1 - _ROUNDING and high <= 1 + _ROUNDING  # written so that NaN fails
+        yield "range", not inside and f"Of {name} came numbers from {low:.2f} to {high:.2f}."
+    strength = tell_apart(torch.zeros(2, 1, 1))[1].item()
+    yield "gray", abs(strength + 1) > _ROUNDING and f"The strength of gray came out as {strength:.2f}."
+    turn = 2 * torch.rand(24, generator=torch.Generator().manual_seed(1)) - 1
+    # At one distance from gray, in all directions.
+    ring = 0.6 * torch.stack((torch.cos(torch.pi * turn), torch.sin(torch.pi * turn))).reshape(2, 4, 6)
+    low, high = (limit.item() for limit in tell_apart(ring.clone())[1].aminmax())
+    yield (
+        "strength",
+        high - low > _ROUNDING
+        and f"Colors equally far from gray came out with strengths from {low:.2f} to {high:.2f}.",
+    )
+    once, twice = (tell_apart(factor * ring)[1].mean().item() + 1 for factor in (0.5, 1.0))
+    even = abs(twice - 2 * once) < _ROUNDING
+    yield "strength", not even and f"Twice as far from gray is {twice / max(once, 1e-6):.2f} times as strong."
+    corner = tell_apart(torch.ones(2, 1, 1))[1].item()
+    yield "strength", abs(corner - 1) > _ROUNDING and f"The strength of a corner came out as {corner:.2f}."
+    for name, hue, a, b in _DIRECTIONS:
+        found = tell_apart(0.5 * torch.tensor([a, b]).reshape(2, 1, 1))[0]
+        missed = hue_difference(found, torch.full_like(found, hue)).item()
+        right = missed < _ROUNDING
+        yield "hue", not right and f"The hue of {name} missed by {missed:.2f} half-turns."
+    missed = hue_difference(tell_apart(ring.clone())[0], turn.reshape(4, 6)).max().item()
+    right = missed < _ROUNDING
+    yield "hue", not right and f"Of many directions one missed its hue by {missed:.2f} half-turns."
+
+
+_DIRECTIONS = (
+    ("a color along the first channel", 0.0, 1.0, 0.0),
+    ("a color along the second channel", 0.5, 0.0, 1.0),
+    ("a color against the second channel", -0.5, 0.0, -1.0),
+    ("a color against the first channel", 1.0, -1.0, 0.0),
+)
+
+
 def check_receptive_field(receptive_field: Callable[[list[tuple[int, int, int]]], int]) -> Verdict:
     """Judge `receptive_field(layers)`, which counts the pixels along a row from the first to the last that one output sees.
 

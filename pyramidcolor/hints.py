@@ -91,7 +91,7 @@ class HintedPhoto:
         self._gray = space.gray(photo)
         chroma = predict_chroma(self._gray, colorizer, working_size)
         chroma = amplify(chroma, colorizer.saturation_gain, space)
-        if space.saturation_channel is not None:
+        if space.gray is HSV.gray:
             # At V = 1 the picture keeps the hue and saturation that will be shown, however the network writes them.
             chroma, space = HSV.encode(space.decode(torch.ones_like(chroma[:1]), chroma))[1], HSV
         self._space, self._plane = space, _shrink_to_area(_to_plane(chroma, space))

@@ -27,10 +27,12 @@ from torch.nn.functional import interpolate
 
 from .color import hsv_to_rgb, rgb_to_hsv
 from .colorspaces import (
+    COLOR_SPACES,
     HSV,
     ColorSpace,
     amplify,
     half_turns_to_turns,
+    join_chroma,
     luminance_gray,
     shrink_chroma,
     turns_to_half_turns,
@@ -38,7 +40,7 @@ from .colorspaces import (
 from .costs import duration, training_cost
 from .images import enlarge_chroma, resize, shrink, to_image
 from .losses import hue_difference
-from .metrics import psnr
+from .metrics import delta_e, psnr, saturation_ratio
 from .scenes import draw_scene
 
 WIDTH = 6.0
@@ -558,6 +560,71 @@ def disc_paths(
     return figure
 
 
+def seed_dots(
+    panels: Mapping[str, Mapping[str, Sequence[float]]],
+    *,
+    marks: Mapping[str, Mapping[str, float]] | None = None,
+    columns: int = 2,
+) -> DescribedFigure:
+    """What several seeds measured: a panel a measure, a line a name, an open circle a seed, and a bar for their mean.
+
+    Args:
+        panels: for each measure, for each name, its values.
+        marks: for some measures values to compare with, each by its label; dashed lines.
+        columns: how many panels stand in one row.
+
+    Raises:
+        ValueError: if there are no panels, or a name has no values.
+    """
+    if not panels or not all(len(values) for lines in panels.values() for values in lines.values()):
+        raise ValueError("wanted at least one panel, and a value for each name in it")
+    said = [_seeds_in_words(title, lines, (marks or {}).get(title, {})) for title, lines in panels.items()]
+    rows, most = math.ceil(len(panels) / columns), max(len(lines) for lines in panels.values())
+    figure = DescribedFigure(" ".join(said), rows * (0.95 + 0.27 * most))
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, (title, lines) in zip(grid, panels.items(), strict=False):
+        for place, values in enumerate(lines.values()):
+            axes.plot(values, [place] * len(values), "o", color=_LINES[0][0], markerfacecolor="none")
+            axes.plot(
+                [sum(values) / len(values)], [place], "|", color="black", markersize=14, markeredgewidth=2
+            )
+        for label, value in (marks or {}).get(title, {}).items():
+            axes.axvline(value, color="black", linestyle="--", linewidth=1)
+            axes.text(value, -0.9, f" {label}", fontsize=8.5, va="top")
+        axes.set_yticks(range(len(lines)), lines)
+        axes.set(ylim=(len(lines) - 0.5, -0.95))
+        axes.margins(x=0.12)
+        axes.set_title(title, fontsize=10)
+        axes.spines[["top", "right"]].set_visible(False)
+    for empty in grid[len(panels) :]:
+        empty.remove()
+    return figure
+
+
+def painted_at_gains(rgb: Tensor, chromas: Mapping[str, Tensor], **gains: float) -> DescribedFigure:
+    """A photo painted with chroma in several color spaces, each amplified, with what that does to its saturation ratio and Delta E.
+
+    Args:
+        rgb: the true photo, `(3, H, W)` in [0, 1].
+        chromas: for each of some `COLOR_SPACES`, by name, chroma `(C, h, w)` in [-1, 1], such as stage one's.
+        gains: by the same names, as in `colorspaces.amplify`; 1 where a name is left out.
+
+    Raises:
+        ValueError: if a gain has no chroma, or is negative.
+    """
+    strangers = gains.keys() - chromas.keys()
+    if strangers:
+        raise ValueError(f"gains must be of {', '.join(chromas)}, got {', '.join(sorted(strangers))}")
+    panels = {"photo": rgb}
+    for name, chroma in chromas.items():
+        space, gain = COLOR_SPACES[name], gains.get(name, 1.0)
+        painted = join_chroma(space.gray(rgb), chroma, space, gain)
+        ratio, error = saturation_ratio(painted, rgb), delta_e(painted, rgb)
+        panels[f"{name} × {gain:.2f}: S {ratio:.2f}, ΔE {error:.1f}"] = painted
+    alt = "A photo, and the same painted in several color spaces; S is its saturation ratio, ΔE its Delta E 2000."
+    return pictures(panels, alt=alt)
+
+
 def training_progress(records: Sequence[Any], images: Mapping[str, Tensor]) -> DescribedFigure:
     """What a network paints now, above the losses of one phase that led there: one frame of a training to watch.
 
@@ -879,6 +946,12 @@ def _on_wheel(hue: Tensor, radius: float = 1.0) -> tuple[np.ndarray, np.ndarray]
     """The x and y of hues in half-turns on a circle around the color disc's center."""
     angle = hue.numpy() * math.pi
     return radius * np.cos(angle), radius * np.sin(angle)
+
+
+def _seeds_in_words(title: str, lines: Mapping[str, Sequence[float]], marks: Mapping[str, float]) -> str:
+    spans = [f"{name} {min(values):.3g} to {max(values):.3g}" for name, values in lines.items()]
+    beside = [f"{label} {value:.3g}" for label, value in marks.items()]
+    return f"{title}: {', '.join(spans + beside)}."
 
 
 def _draw_losses(axes: Axes, records: Sequence[Any]) -> None:

@@ -33,6 +33,7 @@ from .plotting import (
     hue_losses,
     hue_pair,
     learned_chroma,
+    painted_at_gains,
     receptive_field,
     scale_planes,
     scene_at_scales,
@@ -270,6 +271,20 @@ def lambda_explorer(
             description="Lambda",
             **_wide(),
         ),
+    )
+
+
+def gain_explorer(rgb: Tensor, chromas: Mapping[str, Tensor], **gains: float) -> PicturePanel:
+    """`plotting.painted_at_gains` with a slider for the gain of each color space.
+
+    Args:
+        rgb: the true photo, `(3, H, W)` in [0, 1].
+        chromas: for each of some color spaces, by name, chroma `(C, h, w)` in [-1, 1].
+        gains: where the sliders start, in [0, 4]; 1 where a name is left out.
+    """
+    return PicturePanel(
+        partial(painted_at_gains, rgb, chromas),
+        **{name: slider(f"Gain of {name} (factor)", 0, 4, gains.get(name, 1.0), 0.05) for name in chromas},
     )
 
 

@@ -38,6 +38,7 @@ ORDER = [
     "speed",
     "training",
     "evaluation",
+    "space_comparison",
     "jobs",
     "launching",
     "baselines",

@@ -28,8 +28,10 @@ from pyramidcolor.plotting import (
     hue_pair,
     hue_ramps,
     learned_chroma,
+    painted_at_gains,
     pictures,
     pure_colors,
+    seed_dots,
     shift_hsv,
 )
 
@@ -51,6 +53,10 @@ FIGURES = {
     "hue_losses": lambda: hue_losses({"sky": (-0.8, 0.6), "stone": (0.2, 0.4)}, point=True),
     "color_strips": lambda: color_strips({"a": PHOTO}, x_label="step", x_range=(0, 9), alt="A strip."),
     "learned_chroma": lambda: learned_chroma(LINE, torch.zeros(2, 5), torch.zeros(3, 2, 5)),
+    "seed_dots": lambda: seed_dots(
+        {"PSNR": {"hsv": [20.0, 21.0], "lab": [22.0]}}, marks={"PSNR": {"tint": 19.0}}
+    ),
+    "painted_at_gains": lambda: painted_at_gains(PHOTO, {"lab": torch.zeros(2, 2, 3)}, lab=2.0),
     "disc_paths": lambda: disc_paths({"a": PHOTO[:2], "b": PHOTO[1:]}, {"red": 0.0}, alt="Two discs."),
 }
 every_figure = pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
