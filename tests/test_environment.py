@@ -1,6 +1,7 @@
 """pyproject.toml, constraints.txt, environment.yml and what is installed tell one story."""
 
 import re
+import sysconfig
 import tomllib
 from importlib.metadata import distributions
 from pathlib import Path
@@ -85,9 +86,10 @@ def test_every_set_up_installs_the_same_extras(name):
 
 
 def test_what_is_installed_is_what_is_pinned():
+    # Not all of sys.path: setuptools, once imported, adds its private copies of other packages to it.
     wrong = [
         f"{installed.name} {installed.version} is not {entry}"
-        for installed in distributions()
+        for installed in distributions(path=[sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])
         for entry in pins("constraints.txt").get(canonicalize_name(installed.name), [])
         if entry.marker is None or entry.marker.evaluate()
         if not entry.specifier.contains(installed.version)

@@ -25,7 +25,11 @@ def record(epoch, loss):
 
 @pytest.fixture
 def layers():
-    return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 5, padding=2), nn.Tanh())
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # some weights leave a whole row of the field behind closed ReLUs
+        return nn.Sequential(
+            nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 5, padding=2), nn.Tanh()
+        )
 
 
 class TestPixelInfluence:
