@@ -3,7 +3,7 @@
     python benchmarks/scale_readings.py [PHOTOS ...] [--validation PHOTOS ...] [--size 256] [--seeds 3] [--out FILE.json]
 
 Without photos it draws scenes. By area, stage one computes on a grid of 16 times as many cells, so both comparisons are made: after
-the same number of multiplications, where the area reading sees 16 times fewer photos, and after the same photos, which costs it 16 times
+the same number of multiplications, where the area reading sees so many fewer photos, and after the same photos, which costs it so many times
 the work. Multiplications are counted, not timed. Only stage one is trained, since there the readings differ: its chroma is enlarged and
 joined with the gray. A run that is already in the result file is not repeated, so a stopped command goes on where it was.
 """
@@ -28,6 +28,8 @@ from pyramidcolor.recipes import TrainingConfig, recipe
 from pyramidcolor.scenes import SyntheticScenes
 from pyramidcolor.splits import split_photos
 from pyramidcolor.training import train
+
+BATCH = 32  # photos a step; an epoch takes whole batches only
 
 MEASURES = [
     "hue_error_degrees",
@@ -59,6 +61,7 @@ def config_for(reading: str, epoch_photos: int, args: argparse.Namespace, seed: 
         phases=("stage-one",),
         epochs=(args.epochs, 1, 1),
         epoch_photos=epoch_photos,
+        batch_size=BATCH,
         size=args.size,
         weigh_by_saturation=True,
         hue_factor=3.0,
@@ -149,7 +152,7 @@ def table(rows: list[dict], setting: dict) -> str:
         chosen = [row for row in rows if row["row"] == name]
         spans = ([row[measure] for row in chosen] for measure in MEASURES)
         cells = [f"{statistics.mean(span):.2f} ({min(span):.2f} to {max(span):.2f})" for span in spans]
-        seen = setting["epochs"] * chosen[0]["epoch photos"]
+        seen = setting["epochs"] * (chosen[0]["epoch photos"] // BATCH * BATCH)
         lines.append(f"| {name} | {seen} | {len(chosen)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
