@@ -114,7 +114,7 @@ BEST = replace(
     pyramid_net={"norm": True, "residual": True},
     hue_factor=3.0,
     weigh_by_saturation=True,
-    rebalance=0.6,
+    rebalance=0.7,
     luminance_share=0.15,
     calibrate=True,
 )
