@@ -3,8 +3,8 @@
     python benchmarks/scale_readings.py [PHOTOS ...] [--validation PHOTOS ...] [--size 256] [--seeds 3] [--out FILE.json]
 
 Without photos it draws scenes. By area, stage one computes on a grid of 16 times as many cells, so both comparisons are made: after
-the same number of multiplications, where the area reading sees so many fewer photos, and after the same photos, which costs it so many times
-the work. Multiplications are counted, not timed. Only stage one is trained, since there the readings differ: its chroma is enlarged and
+the same photos, which costs the area reading so many times the work, and after the same number of multiplications, where the side
+reading sees so many more photos. Multiplications are counted, not timed. Only stage one is trained, since there the readings differ: its chroma is enlarged and
 joined with the gray. A run that is already in the result file is not repeated, so a stopped command goes on where it was.
 """
 
@@ -19,6 +19,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from pyramidcolor.datasets import open_photos
+from pyramidcolor.devices import choose_precision, training_device
 from pyramidcolor.evaluation import evaluate
 from pyramidcolor.inference import colorize_by_stage
 from pyramidcolor.jobs import write_json
@@ -108,14 +109,15 @@ def main() -> None:
         "validation": len(held_out),
         "multiplications a photo": work,
         **{name: getattr(args, name) for name in ("size", "width", "epochs", "epoch_photos")},
+        "precision": choose_precision("auto", training_device()),
         "torch": torch.__version__,
     }
     rows = stored_rows(args.out, setting)
-    fewer = round(args.epoch_photos * work["side"] / work["area"])
+    more = round(args.epoch_photos * work["area"] / work["side"])
     plan = {
-        "side": ("side", args.epoch_photos),
-        "area, same multiplications": ("area", fewer),
-        "area, same photos": ("area", args.epoch_photos),
+        "area": ("area", args.epoch_photos),
+        "side, same photos": ("side", args.epoch_photos),
+        "side, same multiplications": ("side", more),
     }
     for name, (reading, epoch_photos) in plan.items():
         for seed in range(args.seeds):

@@ -198,6 +198,7 @@ _TRAINING_ARGUMENTS = {
     "hue_factor": (float, None, "weight of the hue error against the saturation error (Eq. 1)"),
     "wrap": (bool, None, "measure hue the short way round (Eq. 2)"),
     "weigh_by_saturation": (bool, None, "let a pixel's hue count as much as its saturation"),
+    "weigh_by_value": (bool, None, "let a pixel's hue count as much as the pixel is bright"),
     "rebalance": (float, None, "0: every pixel's hue counts the same; toward 1: every hue does"),
     "shrinking": (str, None, "how the truth shrinks for stage one: point, number or rgb"),
     "exposure": (float, None, "darken gray at random by up to this share"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -75,23 +76,24 @@ class PhaseStep(nn.Module):
         # Encoding stays in full precision: a hue in bf16 is coarse, and its gradient is not needed.
         with torch.autocast(rgb.device.type, enabled=False):
             gray, chroma = self.space.encode(rgb)
+            value = rgb.amax(-3, keepdim=True)
             if luminance is not None and luminance.any():
                 gray = torch.where(luminance[:, None, None, None], luminance_gray(rgb), gray)
             if gray_scale is not None:
                 gray = (gray + 1) * gray_scale[:, None, None, None] - 1
             gray = gray.contiguous(memory_format=self._memory_format)
         if self.phase == "stage-one":
+            factor = net.low_factor // net.input_factor
             return self._loss(
-                net(gray, shrunk=True), self._low_truth(rgb, chroma, net.low_factor // net.input_factor)
+                net(gray, shrunk=True), self._low_truth(rgb, chroma, factor), shrink(value, factor)
             )
         if self.phase == "stage-two":
             with torch.no_grad():
                 low_chroma = net(gray)
-            return self._loss(self.model.pyramid_net(low_chroma, gray), chroma)
+            return self._loss(self.model.pyramid_net(low_chroma, gray), chroma, value)
         low_chroma, full_chroma = self.model.both_scales(gray)
-        return self._loss(full_chroma, chroma) + self._loss(
-            low_chroma, self._low_truth(rgb, chroma, net.low_factor)
-        )
+        low_truth, low_value = self._low_truth(rgb, chroma, net.low_factor), shrink(value, net.low_factor)
+        return self._loss(full_chroma, chroma, value) + self._loss(low_chroma, low_truth, low_value)
 
     def _low_truth(self, rgb: Tensor, chroma: Tensor, factor: int) -> Tensor:
         with torch.autocast(rgb.device.type, enabled=False):
@@ -101,10 +103,10 @@ class PhaseStep(nn.Module):
                 return shrink(chroma, factor)
             return shrink_chroma(chroma, factor, self.space)
 
-    def _loss(self, predicted: Tensor, target: Tensor) -> Tensor:
+    def _loss(self, predicted: Tensor, target: Tensor, value: Tensor) -> Tensor:
         config, space = self.config, self.space
         with torch.autocast(predicted.device.type, enabled=False):
-            options = {"hue_factor": config.hue_factor, "hue_weight": self._hue_weight(target)}
+            options = {"hue_factor": config.hue_factor, "hue_weight": self._hue_weight(target, value)}
             if space.point_channels is not None:
                 return hue_point_loss(
                     predicted.float(), target, point_channels=space.point_channels, **options
@@ -113,16 +115,18 @@ class PhaseStep(nn.Module):
                 predicted.float(), target, hue_channel=space.hue_channel, wrap=config.wrap, **options
             )
 
-    def _hue_weight(self, target: Tensor) -> Tensor | None:
-        hue, weight = hue_of(target, self.space), None
+    def _hue_weight(self, target: Tensor, value: Tensor) -> Tensor | None:
+        hue = hue_of(target, self.space)
         if hue is None:
             return None
+        factors = []
         if self.config.weigh_by_saturation:
-            weight = saturation_weight(target[:, self.space.saturation_channel].unsqueeze(1))
+            factors.append(saturation_weight(target[:, self.space.saturation_channel].unsqueeze(1)))
+        if self.config.weigh_by_value:
+            factors.append(value)
         if self.hue_weights is not None:
-            rarity = self.hue_weights[_hue_bin(hue)]
-            weight = rarity if weight is None else weight * rarity
-        return weight
+            factors.append(self.hue_weights[_hue_bin(hue)])
+        return math.prod(factors) if factors else None
 
 
 def hue_weights(

@@ -33,6 +33,7 @@ class TrainingConfig:
         hue_factor: lambda of Eq. 1.
         wrap: whether the hue's distance is the wrapped one of Eq. 2; only for the color space "hsv".
         weigh_by_saturation: whether a pixel's hue error counts as much as its true saturation.
+        weigh_by_value: whether it also counts as much as the pixel is bright, since dark pixels' hue is noise as well.
         rebalance: from 0, every pixel's hue counts the same, toward 1, every hue does; 0.5 is Zhang's mixture of both.
         shrinking: one of `SHRINKINGS`.
         exposure: gray is darkened by up to this share, at random, so that dim photos are known too.
@@ -56,6 +57,7 @@ class TrainingConfig:
     hue_factor: float = 1.0
     wrap: bool = True
     weigh_by_saturation: bool = False
+    weigh_by_value: bool = False
     rebalance: float = 0.0
     shrinking: str = "point"
     exposure: float = 0.0
@@ -112,13 +114,14 @@ BEST = replace(
     PAPER,
     color_space="hsv-point",
     pyramid_net={"norm": True, "residual": True},
-    hue_factor=3.0,
+    hue_factor=6.0,
     weigh_by_saturation=True,
-    rebalance=0.7,
+    weigh_by_value=True,
+    rebalance=0.85,
     luminance_share=0.15,
     calibrate=True,
 )
-"""Hue as a point, weighed by saturation and against its frequency; stage two as a correction of stage one; some photos'
+"""Hue as a point, weighed by saturation, value and against its frequency; stage two as a correction of stage one; some photos'
 gray as luminance."""
 
 LAB = replace(PAPER, color_space="lab")

@@ -420,6 +420,20 @@ def test_rare_hues_weigh_more_and_the_mean_weight_is_one(space):
     assert hue_weights(photos, 0.5, LAB) == [1.0] * HUE_BINS
 
 
+@pytest.mark.parametrize("phase", PHASES)
+def test_weighed_by_value_a_wrong_hue_counts_as_much_as_its_pixel_is_bright(phase):
+    colorizer = build_colorizer("hsv", **NETWORK)
+    for weight in colorizer.model.parameters():
+        weight.data.zero_()  # it answers red, half saturated, whatever it sees
+    green = torch.tensor((0.5, 1.0, 0.5)).reshape(1, 3, 1, 1).expand(1, 3, 32, 32)
+    losses = {}
+    for weighed in (False, True):
+        step = PhaseStep(colorizer, phase, replace(CONFIG, weigh_by_value=weighed)).eval()
+        losses[weighed] = [step(brightness * green).item() for brightness in (1.0, 0.25)]
+    assert losses[False] == pytest.approx([losses[False][0]] * 2)
+    assert losses[True] == pytest.approx([losses[False][0], losses[False][0] / 4])
+
+
 def test_shrinking_as_the_paper_says_paints_the_seam_red_and_as_points_does_not():
     half_turned = torch.stack((torch.zeros(16, 16), torch.full((16, 16), 0.5), torch.full((16, 16), 0.5)))
     half_turned[1, :, ::2] += 0.05

@@ -78,9 +78,13 @@ def main() -> None:
     parser.add_argument("--epoch-photos", type=int)
     parser.add_argument("--size", type=int)
     parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--patience", type=int, help="at least the epochs, for a cycle that runs to its end")
     parser.add_argument("--learning-rates", type=float, nargs=3)
     parser.add_argument("--phases", nargs="+", default=list(PHASES), choices=PHASES)
     parser.add_argument("--start", help="weights to go on with")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="another one when going on, else the same views come again"
+    )
     parser.add_argument(
         "--repeat", nargs="*", default=[], metavar="WORD=N", help="count tars named WORD* N times"
     )
@@ -96,7 +100,7 @@ def main() -> None:
     for name in args.recipes:
         changes = {
             key: value
-            for key in ("epochs", "epoch_photos", "size", "batch_size", "learning_rates")
+            for key in ("epochs", "epoch_photos", "size", "batch_size", "patience", "learning_rates", "seed")
             if (value := getattr(args, key)) is not None
         }
         changes = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
