@@ -13,15 +13,19 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .budgets import BUDGETS
 from .files import written_whole
+from .workers import Lost, side_by_side
 
+_MOST_JOBS = 4  # by default: each takes up to a gigabyte of memory
+_SPARE = 300  # seconds beside its cells that a notebook may take: its kernel's start and end, its page
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -47,7 +51,8 @@ class NotebookRun:
         executed: the copy with its outputs, up to the cell that failed if one did.
         page: the same as one HTML file.
         seconds: how long it took.
-        error: the cell, numbered as in the executed copy, and its exception; None if there was none.
+        error: the cell, numbered as in the executed copy, and its exception; None if there was none. If the process that ran the
+            notebook was killed, how it ended, and there are no copy and no page.
     """
 
     name: str
@@ -120,11 +125,13 @@ def run_notebooks(
     parameters: Mapping[str, Any] | None = None,
     budget: str | None = None,
     timeout: int = 600,
+    jobs: int | None = None,
     report: Callable[[str], object] | None = None,
 ) -> list[NotebookRun]:
     """Run notebooks from their first cell to their last, each in a kernel of its own; the files themselves stay as they are.
 
-    A notebook that fails does not keep the others from running.
+    A notebook that fails does not keep the others from running. Ctrl-C ends the kernels, and leaves the copies and pages of those
+    notebooks only that had ended. Several at a time share the cores evenly, and disturb each other's timings.
 
     Args:
         names: which notebooks, as in `find_notebooks`; None for all.
@@ -134,14 +141,16 @@ def run_notebooks(
             every name.
         budget: a key of `budgets.BUDGETS`, short for a parameter `BUDGET`; None leaves each notebook's own.
         timeout: seconds that a cell may take.
+        jobs: how many notebooks run at a time; None for as many as there are cores, four at most, and for one where there is a GPU.
         report: called with one line of text after each notebook, and with a summary at the end.
 
     Returns:
-        One record for each notebook, when all of them succeeded.
+        One record for each notebook, in the order of their names, when all of them succeeded.
 
     Raises:
         FileNotFoundError: as `find_notebooks`.
-        ValueError: if the budget or a parameter is unknown or the timeout is not positive; nothing has run then.
+        ValueError: if the budget or a parameter is unknown, a file is no notebook, or `timeout` or `jobs` is not
+            positive; nothing has run then.
         RuntimeError: after the last notebook, if any failed; names each with its cell and exception.
         ImportError: if papermill or nbconvert is not installed.
     """
@@ -149,18 +158,18 @@ def run_notebooks(
     values = _checked_parameters(paths, parameters, budget)
     if timeout <= 0:
         raise ValueError(f"timeout must be a positive number of seconds, got {timeout}")
-    _imported("papermill"), _imported("nbconvert")
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs must be at least 1, got {jobs}")
+    _require("papermill"), _require("nbconvert")
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    report = report or (lambda line: None)
-    runs = []
-    for path in paths:
-        runs.append(_run(path, out, values, timeout))
-        report(str(runs[-1]))
+    jobs = min(jobs or _default_jobs(), len(paths))
+    start = time.perf_counter()
+    runs = _run_side_by_side(paths, out, values, timeout, jobs, report or (lambda line: None))
     failed = [run for run in runs if run.error]
-    report(
-        f"{len(runs) - len(failed)} of {len(runs)} notebooks ran in {sum(run.seconds for run in runs):.0f} s"
-    )
+    if report:
+        count = f"{len(runs) - len(failed)} of {len(runs)} notebooks"
+        report(f"{count} ran in {time.perf_counter() - start:.0f} s, {jobs} at a time")
     if failed:
         raise RuntimeError("\n".join(["failed:", *(f"  {run.name}: {run.error}" for run in failed)]))
     return runs
@@ -220,6 +229,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--folder", default="notebooks", help="where they are (default: %(default)s)")
         action.add_argument("--timeout", type=int, default=600, help="seconds a cell (default: %(default)s)")
     run.add_argument("--out", default="out/notebooks", help="where to write (default: %(default)s)")
+    run.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help=f"notebooks at a time, which share the cores (default: one a core, {_MOST_JOBS} at most; one with a GPU)",
+    )
     run.add_argument("--budget", choices=BUDGETS, help="how much work; default: each notebook's own")
     run.add_argument(
         "-p",
@@ -251,6 +266,7 @@ def main(args: argparse.Namespace) -> int:
                 parameters={name: _literal(value) for name, value in args.parameters},
                 budget=args.budget,
                 timeout=args.timeout,
+                jobs=args.jobs,
                 report=lambda line: print(line, flush=True),
             )
         else:
@@ -269,11 +285,34 @@ def _literal(text: str) -> Any:
         return text
 
 
+def _require(name: str) -> None:
+    if find_spec(name) is None:
+        raise ImportError(f"this needs {name}: pip install pyramidcolor[notebooks]")
+
+
 def _imported(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise ImportError(f"this needs {name}: pip install pyramidcolor[notebooks]") from error
+    _require(name)
+    return importlib.import_module(name)
+
+
+def _cores() -> int:
+    """Those that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _default_jobs() -> int:
+    import torch  # which takes seconds
+
+    return 1 if torch.accelerator.is_available() else min(_cores(), _MOST_JOBS)
+
+
+def _results(path: Path, out: Path) -> tuple[Path, Path]:
+    return out / path.name, out / f"{path.stem}.html"
+
+
+def _remove_results(path: Path, out: Path) -> None:
+    for file in _results(path, out):
+        file.unlink(missing_ok=True)
 
 
 def _cells(path: str | os.PathLike) -> list[dict]:
@@ -300,13 +339,37 @@ def _checked_parameters(
     return values
 
 
-def _run(path: Path, out: Path, values: dict[str, Any], timeout: int) -> NotebookRun:
-    executed, page = out / path.name, out / f"{path.stem}.html"
-    for old in (executed, page):
-        old.unlink(missing_ok=True)  # else a notebook that cannot start would seem to have written them
+def _run_side_by_side(
+    paths: list[Path], out: Path, values: dict[str, Any], timeout: int, jobs: int, report: Callable
+) -> list[NotebookRun]:
+    threads = max(_cores() // jobs, 1) if jobs > 1 else None
+    # The later notebooks train more: begun last, one of them would run on alone.
+    calls = [(path, out, values, timeout, threads) for path in reversed(paths)]
+    limit = _SPARE + timeout * max(len(_cells(path)) for path in paths)
+    for path in paths:  # else a notebook that cannot start would seem to have written what an earlier run did
+        _remove_results(path, out)
+    runs: dict[Path, NotebookRun] = {}
+    try:
+        with closing(side_by_side(_run, calls, jobs, limit)) as results:
+            for place, result in results:
+                path = calls[place][0]
+                if isinstance(result, Lost):
+                    _remove_results(path, out)  # it may have been about to write them
+                    result = NotebookRun(path.stem, *_results(path, out), result.seconds, result.why)
+                runs[path] = result
+                report(str(result))
+    finally:
+        for path in set(paths) - set(runs):
+            _remove_results(path, out)
+    return [runs[path] for path in paths]
+
+
+def _run(path: Path, out: Path, values: dict[str, Any], timeout: int, threads: int | None) -> NotebookRun:
+    executed, page = _results(path, out)
+    share = {} if threads is None or "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(threads)}
     start, error = time.perf_counter(), None
     try:
-        with _environment():
+        with _environment(**share):
             _imported("papermill").execute_notebook(
                 path,
                 executed.resolve(),  # papermill changes the working directory before it writes
