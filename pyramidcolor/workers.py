@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -96,6 +98,7 @@ def _start(function: Callable[..., Any]) -> _Worker:
 def _work(function: Callable[..., Any], connection: Connection) -> None:
     if hasattr(os, "setsid"):
         os.setsid()
+    signal.signal(signal.SIGTERM, _leave)
     Thread(target=_end_with_parent, daemon=True).start()
     while True:
         try:
@@ -105,6 +108,12 @@ def _work(function: Callable[..., Any], connection: Connection) -> None:
         result = function(*call)
         with contextlib.suppress(OSError):  # nobody waits for it any more, as the next `recv` will tell
             connection.send(result)
+
+
+def _leave(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    logging.disable()  # what is cut short from here on is no error
+    sys.exit(1)  # an exception, so that the call's own `finally` ends what it has started
 
 
 def _end_with_parent() -> None:
