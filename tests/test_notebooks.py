@@ -4,8 +4,10 @@ import ast
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -180,49 +182,124 @@ class TestFinding:
             find_notebooks(tmp_path)
 
 
-class TestRunning:
-    def test_a_run_takes_parameters_and_leaves_a_copy_and_a_page_but_not_the_file_changed(
-        self, folder, tmp_path, monkeypatch
-    ):
-        monkeypatch.setenv("MPLBACKEND", "Agg")  # which would keep the figure out of the copy
-        write_notebook(folder / "00_fine.ipynb", FIGURE)
-        before = (folder / "00_fine.ipynb").read_bytes()
-        lines = []
-        (run,) = run_notebooks(
-            folder=folder, out=tmp_path / "out", parameters={"SEED": 7}, budget="smoke", report=lines.append
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory):
+    """Two notebooks that show something, run at the same time; their records by name, and the lines that were reported."""
+    root, lines = tmp_path_factory.mktemp("two"), []
+    folder = root / "lessons"
+    write_notebook(folder / "00_figure.ipynb", FIGURE)
+    write_notebook(folder / "01_picture.ipynb", PICTURE, "import os\nprint(os.environ['OMP_NUM_THREADS'])")
+    before = [path.read_bytes() for path in find_notebooks(folder)]
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("MPLBACKEND", "Agg")  # which would keep the figure out of the copy
+        environment.delenv("OMP_NUM_THREADS", raising=False)
+        runs = run_notebooks(
+            folder=folder,
+            out=root / "out",
+            parameters={"SEED": 7},
+            budget="smoke",
+            jobs=2,
+            report=lines.append,
         )
-        assert (folder / "00_fine.ipynb").read_bytes() == before
         assert os.environ["MPLBACKEND"] == "Agg"
-        assert "SEED = 7" in code_cells(run.executed)[1].source
-        assert "smoke" in printed(run.executed)
-        assert any("image/png" in output.get("data", {}) for output in outputs(run.executed))
-        assert lines[0].startswith("00_fine: ok")
-        assert lines[1].startswith("1 of 1 notebooks ran")
+    assert [path.read_bytes() for path in find_notebooks(folder)] == before
+    return {run.name: run for run in runs}, lines
 
-    def test_a_page_holds_its_pictures_and_fetches_nothing_but_the_formulas_script(self, folder, tmp_path):
-        write_notebook(folder / "00_fine.ipynb", PICTURE)
-        (run,) = run_notebooks(folder=folder, out=tmp_path)
-        page = run.page.read_text(encoding="utf-8")
+
+SLEEPS = """import os, pathlib, subprocess, sys, time
+words = [sys.executable, "-c", "import time; time.sleep(600)"]
+child = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+pathlib.Path(f"{os.getppid()}-{os.getpid()}-{child.pid}.pids").touch()
+time.sleep(600)"""
+
+
+def is_running(pid):
+    """Whether there is such a process on Linux; one that has ended and that nobody has asked for is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.1)
+
+
+class TestRunning:
+    def test_a_run_takes_parameters_and_leaves_a_copy_but_not_the_file_changed(self, two_runs):
+        executed = two_runs[0]["00_figure"].executed
+        assert "SEED = 7" in code_cells(executed)[1].source
+        assert "smoke" in printed(executed)
+        assert any("image/png" in output.get("data", {}) for output in outputs(executed))
+
+    def test_a_page_holds_its_pictures_and_fetches_nothing_but_the_formulas_script(self, two_runs):
+        page = two_runs[0]["01_picture"].page.read_text(encoding="utf-8")
         assert 'src="data:image/png;base64,' in page
         fetched = re.findall(r"""(?:src|href)=["'](?!data:|#)([^"']+)|from ["'](http[^"']+)|@import""", page)
         assert ["MathJax" in str(address) or "mathjax" in str(address) for address in fetched] == [True]
 
-    def test_a_failure_names_notebook_cell_and_exception_and_the_others_still_run(self, folder, tmp_path):
+    def test_each_is_reported_on_a_line_when_it_ends_and_all_of_them_on_the_last(self, two_runs):
+        *lines, last = two_runs[1]
+        assert sorted(line.split(",")[0] for line in lines) == ["00_figure: ok", "01_picture: ok"]
+        assert re.fullmatch(r"2 of 2 notebooks ran in \d+ s, 2 at a time", last)
+
+    def test_two_at_a_time_share_the_cores(self, two_runs):
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        assert printed(two_runs[0]["01_picture"].executed).split()[-1] == str(max(cores // 2, 1))
+
+    @pytest.mark.parametrize("jobs", [1, 2])
+    def test_a_failure_names_notebook_cell_and_exception_and_the_others_still_run(
+        self, folder, tmp_path, jobs
+    ):
         write_notebook(folder / "01_wrong.ipynb", "x = 1", "{}['hue']", "print('never')")
         write_notebook(folder / "02_slow.ipynb", "import time\ntime.sleep(60)")
         write_notebook(folder / "03_dead.ipynb", "import os\nos._exit(1)")
-        shutil.copy(folder / "00_fine.ipynb", folder / "04_fine.ipynb")
+        write_notebook(folder / "04_killed.ipynb", "import os\nos.kill(os.getppid(), 9)\nos._exit(1)")
+        shutil.copy(folder / "00_fine.ipynb", folder / "05_fine.ipynb")
         lines = []
         with pytest.raises(RuntimeError) as caught:
-            run_notebooks(folder=folder, out=tmp_path / "out", timeout=5, report=lines.append)
+            run_notebooks(folder=folder, out=tmp_path / "out", timeout=5, jobs=jobs, report=lines.append)
         _, *failures = str(caught.value).splitlines()
         assert failures[0] == "  01_wrong: cell [3] ({}['hue']): KeyError: 'hue'"
         assert failures[1].startswith("  02_slow: cell [2] (import time): CellTimeoutError: ")
         assert failures[2].startswith("  03_dead: cell [2] (import os): DeadKernelError: ")
-        assert len(failures) == 3
-        assert [line.split(":")[1].strip()[:2] for line in lines[:-1]] == ["ok", "ce", "ce", "ce", "ok"]
-        assert lines[-1].startswith("2 of 5 notebooks ran")
+        assert failures[3] == "  04_killed: its process ended with status -9"
+        assert len(failures) == 4
+        first_words = sorted(line.split(" ")[:2] for line in lines[:-1])
+        assert [word for _, word in first_words] == ["ok,", "cell", "cell", "cell", "its", "ok,"]
+        assert lines[-1].startswith("2 of 6 notebooks ran")
         assert "KeyError" in (tmp_path / "out" / "01_wrong.html").read_text(encoding="utf-8")
+        left = sorted(path.stem for path in (tmp_path / "out").glob("*.html"))
+        assert left == ["00_fine", "01_wrong", "02_slow", "03_dead", "05_fine"]
+        assert sorted(path.stem for path in (tmp_path / "out").glob("*.ipynb")) == left
+
+    @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux lists its processes there")
+    @pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+    def test_a_run_that_is_stopped_or_killed_leaves_no_process_and_no_half_of_a_file(
+        self, folder, tmp_path, how, status
+    ):
+        for name in ("01_one", "02_two"):
+            write_notebook(folder / f"{name}.ipynb", SLEEPS)
+        # A shell that starts the tests in the background has them, and what they start, ignore Ctrl-C.
+        code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+        code += "; from pyramidcolor.__main__ import main; sys.exit(main(sys.argv[1:]))"
+        words = ["notebooks", "run", "--jobs", "2", "--folder", folder, "--out", tmp_path / "out"]
+        with subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True) as run:
+            wait_until(lambda: len(list(folder.glob("*.pids"))) == 2, seconds=120)
+            run.send_signal(how)
+            assert run.wait(60) == status
+            pids = [pid for path in folder.glob("*.pids") for pid in path.stem.split("-")]
+            wait_until(lambda: not any(is_running(pid) for pid in pids), seconds=60)
+            said = run.stderr.read()
+        left = list((tmp_path / "out").iterdir())
+        if how == signal.SIGINT:
+            assert said == "stopped; what was finished is kept\n"
+            assert not left
+        for path in left:
+            nbformat.validate(read(path))
 
     def test_a_parameter_that_a_notebook_lacks_is_refused_before_any_notebook_runs(self, folder, tmp_path):
         write_notebook(folder / "01_more.ipynb", "STEPS = 1")
@@ -242,6 +319,7 @@ class TestRunning:
         [
             ("budget", "huge", "budget must be one of smoke, cpu"),
             ("timeout", 0, "timeout must be a positive"),
+            ("jobs", 0, "jobs must be at least 1, got 0"),
         ],
     )
     def test_a_wrong_argument_is_named(self, folder, tmp_path, argument, value, message):
@@ -296,16 +374,12 @@ class TestRefreshing:
 class TestTheCommand:
     def test_values_are_read_as_python_and_else_taken_as_text(self, folder, tmp_path, capsys):
         out = tmp_path / "out"
-        assert (
-            command(
-                "run", "00", "--folder", folder, "--out", out, "-p", "SEED", "0.5", "-p", "BUDGET", "tiny"
-            )
-            == 0
-        )
+        words = ["--folder", folder, "--out", out, "--jobs", 1, "-p", "SEED", "0.5", "-p", "BUDGET", "tiny"]
+        assert command("run", "00", *words) == 0
         injected = code_cells(out / "00_fine.ipynb")[1].source
         assert "SEED = 0.5" in injected
         assert 'BUDGET = "tiny"' in injected
-        assert "1 of 1 notebooks ran" in capsys.readouterr().out
+        assert re.search(r"1 of 1 notebooks ran in \d+ s, 1 at a time", capsys.readouterr().out)
 
     def test_a_wrong_name_and_a_failing_notebook_both_end_with_a_message_and_status_1(
         self, folder, tmp_path, capsys

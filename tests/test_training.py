@@ -231,7 +231,10 @@ KILLED = replace(CONFIG, epochs=(14, 14, 12), epoch_photos=8)
 @pytest.mark.timeout(1200)  # it starts Python twenty times; on a busy machine each takes many seconds
 def test_a_run_killed_twenty_times_ends_with_the_weights_of_one_that_never_was(tmp_path):
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["accelerate", "pyramidcolor.training", "pyramidcolor.scenes"])
+    # The optimizer imports torch._dynamo, which takes each of them longer than to train.
+    context.set_forkserver_preload(
+        ["accelerate", "torch._dynamo", "pyramidcolor.training", "pyramidcolor.scenes"]
+    )
     out, rng, killed = tmp_path / "killed.safetensors", random.Random(0), 0
     while killed < 20:
         child = context.Process(target=train_in_child, args=(out,))
