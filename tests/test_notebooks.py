@@ -296,7 +296,8 @@ class TestRunning:
             said = run.stderr.read()
         left = list((tmp_path / "out").iterdir())
         if how == signal.SIGINT:
-            assert said == "stopped; what was finished is kept\n"
+            assert said.splitlines()[-1] == "stopped; what was finished is kept"  # kernels may have said more
+            assert "Traceback" not in said
             assert not left
         for path in left:
             nbformat.validate(read(path))

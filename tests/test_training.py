@@ -217,6 +217,19 @@ def test_a_run_that_is_left_after_any_epoch_goes_on_to_the_same_weights(tmp_path
             assert torch.equal(tensor, continued.model.state_dict()[name]), (epochs, name)
 
 
+def prepared_processes():
+    """Where the system can fork, new processes that begin with all that training imports, which takes longer than to train."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    # The first optimizer imports torch._dynamo; the rest is what this file imports.
+    ours = ("evaluation", "scenes", "training")
+    context.set_forkserver_preload(
+        ["accelerate", "pytest", "torch._dynamo", *(f"pyramidcolor.{name}" for name in ours)]
+    )
+    return context
+
+
 def train_in_child(out):
     os.environ["PYRAMIDCOLOR_QUIET"] = "1"
     torch.set_num_threads(1)
@@ -230,11 +243,7 @@ KILLED = replace(CONFIG, epochs=(14, 14, 12), epoch_photos=8)
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing kills like SIGKILL on this system")
 @pytest.mark.timeout(1200)  # it starts Python twenty times; on a busy machine each takes many seconds
 def test_a_run_killed_twenty_times_ends_with_the_weights_of_one_that_never_was(tmp_path):
-    context = multiprocessing.get_context("forkserver")
-    # The optimizer imports torch._dynamo, which takes each of them longer than to train.
-    context.set_forkserver_preload(
-        ["accelerate", "torch._dynamo", "pyramidcolor.training", "pyramidcolor.scenes"]
-    )
+    context = prepared_processes()
     out, rng, killed = tmp_path / "killed.safetensors", random.Random(0), 0
     while killed < 20:
         child = context.Process(target=train_in_child, args=(out,))
@@ -288,7 +297,7 @@ def test_two_processes_get_the_losses_of_one_with_the_doubled_batch(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    context = multiprocessing.get_context("spawn")
+    context = prepared_processes()
     group = [
         context.Process(target=train_in_group, args=(rank, 2, port, tmp_path / "two.safetensors"))
         for rank in range(2)
