@@ -27,7 +27,7 @@ class Lost:
     seconds: float
 
 
-@dataclass
+@dataclass(eq=False)
 class _Worker:
     process: BaseProcess
     connection: Connection
