@@ -117,8 +117,9 @@ class PixColorNets(nn.Module):
         initialize_he(self.conditioning)
         initialize_he(self.refinement)
         # All colors alike at first, and no correction: else the first hundred steps only unlearn.
-        nn.init.zeros_(self.pixel_cnn.last.weight)
-        nn.init.zeros_(self.refinement[-1].weight)
+        for last in (self.pixel_cnn.last, self.refinement[-1]):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
 
     def refine(self, gray: Tensor, low_chroma: Tensor) -> Tensor:
         """Chroma `(B, 2, H, W)` for gray `(B, 1, H, W)`: the grid `(B, 2, h, w)`, enlarged and corrected along the picture's edges."""
