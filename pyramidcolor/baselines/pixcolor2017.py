@@ -36,7 +36,7 @@ _REACH = 9  # rows above its own that a PixelCNN's output can see: 3 of the firs
 
 
 def to_bins(chroma: Tensor) -> Tensor:
-    """The bin, from 0, of each value of chroma; any shape, in [-1, 1]."""
+    """The bin, from 0, of each value of chroma in [-1, 1]; any shape, and the same shape comes back."""
     return ((chroma + 1) / 2 * BINS).long().clamp(0, BINS - 1)
 
 
