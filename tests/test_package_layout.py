@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "pyramidcolor"
 # A module imports only from modules above it. A folder of modules counts as one.
 ORDER = [
     "files",
+    "shipped",
     "budgets",
     "costs",
     "devices",
