@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     shards.add_argument("--shard-size", default="1 GB", help="the most bytes of a tar (default: %(default)s)")
     shards.set_defaults(run=_write_shards)
 
-    notebooks = commands.add_parser("notebooks", help="run the notebooks, or store their outputs")
+    notebooks = commands.add_parser("notebooks", help="copy the notebooks, run them, or store their outputs")
     from . import notebooks as notebook_commands
 
     notebook_commands.configure(notebooks)

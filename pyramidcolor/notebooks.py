@@ -1,4 +1,4 @@
-"""The notebooks without a browser: run them with other parameters, and store their outputs for readers.
+"""The notebooks without a browser: copy them, run them with other parameters, and store their outputs for readers.
 
 Jupyter's libraries are imported where they are used, so that the package works without them.
 """
@@ -22,6 +22,7 @@ from typing import Any
 
 from .budgets import BUDGETS
 from .files import written_whole
+from .shipped import shipped_folder
 from .workers import Lost, side_by_side
 
 _MOST_JOBS = 4  # by default: each takes up to a gigabyte of memory
@@ -82,7 +83,8 @@ def find_notebooks(folder: str | os.PathLike = "notebooks", names: Sequence[str]
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"there is no folder {folder}: start in a checkout of pyramidcolor, or name the folder of notebooks"
+            f"there is no folder {folder}: name the folder of notebooks, or put them there with "
+            f"`python -m pyramidcolor notebooks copy {folder}`"
         )
     found = sorted(folder.glob("[0-9]*.ipynb"))
     if not found:
@@ -95,6 +97,41 @@ def find_notebooks(folder: str | os.PathLike = "notebooks", names: Sequence[str]
         listed = ", ".join(path.stem for path in found)
         raise FileNotFoundError(f"{folder} holds no notebook {', '.join(strangers)}; it holds {listed}")
     return sorted({known[name] for name in names})
+
+
+def copy_notebooks(folder: str | os.PathLike, *, overwrite: bool = False) -> tuple[list[Path], list[Path]]:
+    """Copy the notebooks that come with the package, and their solutions, into a folder.
+
+    Args:
+        folder: where to; it is created if it is missing.
+        overwrite: whether a file there of the same name and another content is replaced.
+
+    Returns:
+        The files that were written, and those that were there already with the same content.
+
+    Raises:
+        FileExistsError: if a file would be replaced and `overwrite` is False; names each, and nothing is copied then.
+        FileNotFoundError: if the package has come without notebooks.
+        OSError: if the folder cannot be made or written to.
+    """
+    folder, source = Path(folder), shipped_folder("notebooks")
+    originals = [
+        path for pattern in ("*.ipynb", "solutions/*.ipynb") for path in sorted(source.glob(pattern))
+    ]
+    targets = {folder / path.relative_to(source): path.read_bytes() for path in originals}
+    there = [target for target in targets if target.exists()]
+    changed = [target for target in there if target.is_dir() or target.read_bytes() != targets[target]]
+    if changed and not overwrite:
+        listed = ", ".join(str(path.relative_to(folder)) for path in changed)
+        raise FileExistsError(
+            f"{folder} has other files of these names: {listed}. Nothing was copied: name another folder, or replace them with --overwrite"
+        )
+    written = [target for target in targets if target not in there or target in changed]
+    for target in written:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(target) as part:
+            part.write_bytes(targets[target])
+    return written, [target for target in there if target not in changed]
 
 
 def parameter_names(path: str | os.PathLike) -> list[str]:
@@ -219,7 +256,10 @@ def refresh(path: str | os.PathLike, *, timeout: int = 600) -> bool:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `python -m pyramidcolor notebooks` to a parser."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="run|refresh")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="copy|run|refresh")
+    copy = actions.add_parser("copy", help="put the notebooks that come with the package into a folder")
+    copy.add_argument("folder", metavar="DIR", help="where to; it is created if it is missing")
+    copy.add_argument("--overwrite", action="store_true", help="replace files there that have other contents")
     run = actions.add_parser("run", help="run notebooks; write executed copies and HTML pages")
     store = actions.add_parser("refresh", help="run notebooks and store their outputs in them")
     for action in (run, store):
@@ -254,11 +294,14 @@ def main(args: argparse.Namespace) -> int:
         args: the parsed arguments.
 
     Returns:
-        0, or 1 after a notebook has failed, which is printed. What `run_notebooks` and `refresh` raise for wrong
-        arguments passes through.
+        0, or 1 after a notebook has failed, which is printed. What `copy_notebooks`, `run_notebooks` and `refresh` raise for
+        wrong arguments passes through.
     """
     try:
-        if args.action == "run":
+        if args.action == "copy":
+            written, kept = copy_notebooks(args.folder, overwrite=args.overwrite)
+            print(f"{len(written)} notebooks and solutions copied to {args.folder}, {len(kept)} were there")
+        elif args.action == "run":
             run_notebooks(
                 args.names,
                 folder=args.folder,

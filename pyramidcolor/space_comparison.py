@@ -10,7 +10,6 @@ import json
 import os
 import statistics
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +19,7 @@ from .batches import center_view
 from .checkpoints import Colorizer
 from .colorspaces import ColorSpace, join_chroma
 from .metrics import mean_saturation
+from .shipped import stored_result
 
 MEASURES = {
     "saturation_ratio": ("saturation ratio", 2),
@@ -182,7 +182,7 @@ def read_results(path: str | os.PathLike) -> dict[str, Any]:
     """The stored figures that `benchmarks/color_spaces.py` writes.
 
     Args:
-        path: the JSON file.
+        path: the JSON file, or the name of one that comes with the package, as in `shipped.stored_result`.
 
     Returns:
         `protocol`, how they were made; `rows` as predicted; `vivid_rows`, amplified until as vivid as the photos; `chroma`, by
@@ -192,7 +192,7 @@ def read_results(path: str | os.PathLike) -> dict[str, Any]:
         FileNotFoundError: if there is no such file; says which command makes it.
         ValueError: if the file is something else.
     """
-    path = Path(path)
+    path = stored_result(path)
     if not path.exists():
         raise FileNotFoundError(
             f"there is no {path}: it comes with a checkout of pyramidcolor, and from there "

@@ -50,7 +50,22 @@ _UNSEEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-p
 
 
 class _Pictured(ipywidgets.VBox):
-    """A panel with a `picture` and its `alt` text, which it shows wherever no widget runs."""
+    """A panel with a `picture` and its `alt` text, which it shows wherever no widget runs.
+
+    In the live panel an image widget can have no alt text, so the same words stand unseen below it, for screen readers.
+    """
+
+    def __init__(self):
+        super().__init__()
+        # A VBox would stretch the picture to its own width.
+        layout = ipywidgets.Layout(align_self="flex-start", max_width="100%")
+        self.picture = ipywidgets.Image(format="png", layout=layout)
+        self.words = ipywidgets.HTML(layout=ipywidgets.Layout(height="0px", margin="0px"))
+
+    def _show(self, figure: DescribedFigure, role: str) -> None:
+        # Not the picture's tooltip: ipywidgets 8.1 fails in the browser on an image that has one, and shows nothing.
+        self.picture.value, self.alt = figure.png(), figure.alt
+        self.words.value = f'<span role="{role}" style="{_UNSEEN}">{html.escape(figure.alt)}</span>'
 
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
         data = super()._repr_mimebundle_(**kwargs)
@@ -62,8 +77,7 @@ class PicturePanel(_Pictured):
     """Controls above a figure, which is drawn again whenever one of them moves.
 
     An error while drawing becomes red text between them, and the last good picture stays. A stored notebook, its HTML
-    page and a viewer without widgets show the picture with its alt text. In the live panel, where an image widget can have
-    none, the same words stand unseen below the picture and screen readers say them when it changes.
+    page and a viewer without widgets show the picture with its alt text, and screen readers say it when the picture changes.
 
     Args:
         draw: called with the values of all controls by their names; returns the figure to show.
@@ -74,33 +88,33 @@ class PicturePanel(_Pictured):
         picture: the image widget.
         message: the error, or empty.
         alt: what the picture shows, in words.
+        words: the same, unseen.
 
     Raises:
+        ValueError: if a control has no label, without which a screen reader could not tell it from the next.
         Exception: whatever `draw` raises for the first values; only later errors go to the panel.
     """
 
     def __init__(self, draw: Callable[..., DescribedFigure], **controls: ipywidgets.ValueWidget):
+        unlabeled = [
+            name for name, control in controls.items() if getattr(control, "description", name) == ""
+        ]
+        if unlabeled:
+            raise ValueError(f"every control needs a label; give a description to {', '.join(unlabeled)}")
+        super().__init__()
         self._draw = draw
         self.controls = controls
         self.message = ipywidgets.HTML()
-        # A VBox would stretch the picture to its own width.
-        layout = ipywidgets.Layout(align_self="flex-start", max_width="100%")
-        self.picture = ipywidgets.Image(format="png", layout=layout)
-        self._words = ipywidgets.HTML(layout=ipywidgets.Layout(height="0px", margin="0px"))
         self._show_figure()
         for control in controls.values():
             control.observe(self._on_change, "value")
-        super().__init__([*controls.values(), self.message, self.picture, self._words])
+        self.children = (*controls.values(), self.message, self.picture, self.words)
         sliders = sum(isinstance(control, _SLIDERS) for control in controls.values())
         if sliders:
             self.children = (*self.children, _SliderNames(sliders=sliders))
 
     def _show_figure(self) -> None:
-        figure = self._draw(**{name: control.value for name, control in self.controls.items()})
-        self.picture.value = figure.png()
-        # Not the picture's tooltip: ipywidgets 8.1 fails in the browser on an image that has one, and shows nothing.
-        self.alt = figure.alt
-        self._words.value = f'<span role="status" style="{_UNSEEN}">{html.escape(figure.alt)}</span>'
+        self._show(self._draw(**{name: control.value for name, control in self.controls.items()}), "status")
 
     def _on_change(self, change) -> None:
         try:
@@ -389,6 +403,7 @@ class TrainingPanel(_Pictured):
         message: how far the training is, or the error.
         records: of the epochs so far.
         alt: what the picture shows, in words.
+        words: the same, unseen.
         thread: the last training that the button began, or None.
 
     Raises:
@@ -397,6 +412,7 @@ class TrainingPanel(_Pictured):
     """
 
     def __init__(self, epochs: Iterator[tuple[EpochRecord, Colorizer]], photos: Sequence[Tensor]):
+        super().__init__()
         self._epochs, self._photos = epochs, photos
         self.records: list[EpochRecord] = []
         self.thread: Thread | None = None
@@ -404,13 +420,10 @@ class TrainingPanel(_Pictured):
         self.start = ipywidgets.Button(description="Train")
         self.stop = ipywidgets.Button(description="Stop", disabled=True)
         self.message = ipywidgets.HTML()
-        self.picture = ipywidgets.Image(
-            format="png", layout=ipywidgets.Layout(align_self="flex-start", max_width="100%")
-        )
         self._show_epoch(*next(epochs))
         self.start.on_click(self._on_start)
         self.stop.on_click(lambda _: self._stopped.set())
-        super().__init__([ipywidgets.HBox([self.start, self.stop]), self.message, self.picture])
+        self.children = (ipywidgets.HBox([self.start, self.stop]), self.message, self.picture, self.words)
 
     def train(self, epochs: int | None = None) -> int:
         """Train in the calling thread until the end, a click on Stop, or so many epochs; returns how many it were."""
@@ -443,7 +456,7 @@ class TrainingPanel(_Pictured):
         painted = [colorize_by_stage(photo, colorizer)["stage one"] for photo in self._photos]
         titles = (f"scene {number}" for number in range(1, len(painted) + 1))
         figure = training_progress(self.records, dict(zip(titles, painted, strict=True)))
-        self.picture.value, self.alt = figure.png(), figure.alt
+        self._show(figure, "note")  # not a status: the message already says the epoch
         self._say(str(record))
 
     def _say(self, text: str) -> None:

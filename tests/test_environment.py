@@ -22,6 +22,8 @@ DECLARED = [
     for line in group
 ]
 
+TEXT = {".cff", ".ipynb", ".md", ".py", ".rst", ".toml", ".txt", ".yaml", ".yml"}
+
 
 def load_yaml(name):
     return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
@@ -35,6 +37,16 @@ def pins(name):
             requirement = Requirement(line)
             by_package.setdefault(canonicalize_name(requirement.name), []).append(requirement)
     return by_package
+
+
+def texts():
+    """The files of the project that people read or run, without what git ignores."""
+    ignored = {"_build", "build", "dist", "data", "out", "runs"}
+    for top in sorted(ROOT.iterdir()):
+        if top.name in {".github", ".ci"} or not (top.name.startswith(".") or top.name in ignored):
+            for path in [top] if top.is_file() else sorted(top.rglob("*")):
+                if path.suffix in TEXT and not ignored & set(path.relative_to(top).parts):
+                    yield path
 
 
 def conda_and_pip():
@@ -85,6 +97,15 @@ def test_every_set_up_installs_the_same_extras(name):
     }
 
 
+def test_the_wheel_is_built_here_by_what_it_asks_for():
+    built_with = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"][
+        "requires"
+    ]
+    assert set(built_with) <= set(PROJECT["optional-dependencies"]["dev"]), (
+        "the lock and the tests would use another"
+    )
+
+
 def test_what_is_installed_is_what_is_pinned():
     # Not all of sys.path: setuptools, once imported, adds its private copies of other packages to it.
     wrong = [
@@ -95,6 +116,21 @@ def test_what_is_installed_is_what_is_pinned():
         if not entry.specifier.contains(installed.version)
     ]
     assert not wrong, "`make clean`, then `make test`, installs the pinned versions"
+
+
+def test_every_mention_of_the_project_s_address_is_the_one_in_pyproject():
+    repository = PROJECT["urls"]["Repository"]
+    wanted = repository.removeprefix("https://github.com/")
+    hosts = (
+        r"(?:github\.com|raw\.githubusercontent\.com|mybinder\.org/v2/gh|colab\.research\.google\.com/github)"
+    )
+    mention = re.compile(hosts + r"/([\w.-]+/pyramidcolor\b|" + re.escape(wanted.split("/")[0]) + r"/[\w-]+)")
+    found = {}
+    for path in texts():
+        for name in mention.findall(path.read_text(encoding="utf-8")):
+            found.setdefault(name, []).append(path.name)
+    assert list(found) == [wanted], found
+    assert "02_hue_loss.ipynb" in found[wanted], "the search finds what there is"
 
 
 def test_the_citation_names_this_version_and_license():

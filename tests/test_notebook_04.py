@@ -162,9 +162,11 @@ class TestTrainingPanel:
         assert panel.start.disabled
 
     def test_stands_as_its_picture_where_no_widget_runs(self, colorizer):
-        data, metadata = TrainingPanel(self.epochs(colorizer, 1), [PHOTO])._repr_mimebundle_()
+        panel = TrainingPanel(self.epochs(colorizer, 1), [PHOTO])
+        data, metadata = panel._repr_mimebundle_()
         assert data["text/plain"] == "TrainingPanel(1 epochs)"
         assert "epoch 1" in metadata["image/png"]["alt"]
+        assert panel.alt in panel.words.value, "for screen readers"
 
 
 def by_jumps(layers):

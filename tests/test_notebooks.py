@@ -14,7 +14,7 @@ import nbformat
 import pytest
 
 import pyramidcolor.__main__
-from pyramidcolor.notebooks import find_notebooks, parameter_names, refresh, run_notebooks
+from pyramidcolor.notebooks import copy_notebooks, find_notebooks, parameter_names, refresh, run_notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = [
@@ -120,6 +120,15 @@ class TestTheFormOf:
         )
 
     @every_notebook
+    def test_its_links_hold_wherever_its_folder_is_copied_to(self, path):
+        for cell in read(path).cells:
+            for link in re.findall(r"\]\(([^)#\s]+)", cell.source if cell.cell_type == "markdown" else ""):
+                if not link.startswith("https://"):
+                    target = (path.parent / link).resolve()
+                    assert target.is_file(), link
+                    assert target.is_relative_to(ROOT / "notebooks"), f"{link} leads out: use an address"
+
+    @every_notebook
     def test_every_widget_has_a_picture_or_text_for_pages_where_nothing_runs(self, path):
         for output in outputs(path):
             data = output.get("data", {})
@@ -176,10 +185,58 @@ class TestFinding:
             find_notebooks(folder, ["00", "7"])
 
     def test_a_missing_or_empty_folder_is_named(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere: start in a checkout"):
+        with pytest.raises(
+            FileNotFoundError, match=r"there is no folder .*nowhere: .*notebooks copy .*nowhere"
+        ):
             find_notebooks(tmp_path / "nowhere")
         with pytest.raises(FileNotFoundError, match="begins with a number"):
             find_notebooks(tmp_path)
+
+
+class TestCopying:
+    def test_brings_every_notebook_and_solution_that_can_then_be_found(self, tmp_path):
+        written, kept = copy_notebooks(tmp_path / "new" / "lessons")
+        assert sorted(path.read_bytes() for path in written) == sorted(
+            path.read_bytes() for path in NOTEBOOKS
+        )
+        assert [path.name for path in find_notebooks(tmp_path / "new" / "lessons")] == [
+            path.name for path in find_notebooks(ROOT / "notebooks")
+        ]
+        assert kept == []
+
+    def test_again_writes_nothing(self, tmp_path):
+        written, _ = copy_notebooks(tmp_path)
+        times = [path.stat().st_mtime_ns for path in written]
+        assert copy_notebooks(tmp_path) == ([], written)
+        assert [path.stat().st_mtime_ns for path in written] == times
+
+    def test_never_replaces_a_reader_s_work_unless_told(self, tmp_path):
+        copy_notebooks(tmp_path)
+        mine, lost = tmp_path / "01_color_in_hsv.ipynb", tmp_path / "02_hue_loss.ipynb"
+        mine.write_text("my answers")
+        lost.unlink()
+        with pytest.raises(
+            FileExistsError, match=r"these names: 01_color_in_hsv.ipynb\. Nothing was copied: .*--overwrite"
+        ):
+            copy_notebooks(tmp_path)
+        assert (mine.read_text(), lost.exists()) == ("my answers", False)
+        assert copy_notebooks(tmp_path, overwrite=True)[0] == [mine, lost]
+        assert mine.read_bytes() == (ROOT / "notebooks" / mine.name).read_bytes()
+
+    def test_by_the_command_says_how_many_and_refuses_with_status_1(self, tmp_path, capsys):
+        assert command("copy", tmp_path) == 0
+        assert (
+            capsys.readouterr().out
+            == f"{len(NOTEBOOKS)} notebooks and solutions copied to {tmp_path}, 0 were there\n"
+        )
+        (tmp_path / "01_color_in_hsv.ipynb").write_text("my answers")
+        assert command("copy", tmp_path) == 1
+        assert "01_color_in_hsv.ipynb" in capsys.readouterr().err
+        assert command("copy", tmp_path, "--overwrite") == 0
+        assert (
+            f"1 notebooks and solutions copied to {tmp_path}, {len(NOTEBOOKS) - 1} were there"
+            in capsys.readouterr().out
+        )
 
 
 @pytest.fixture(scope="module")

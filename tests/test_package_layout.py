@@ -9,6 +9,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "pyramidcolor"
 # A module imports only from modules above it. A folder of modules counts as one.
 ORDER = [
+    "shipped",
     "files",
     "workers",
     "budgets",

@@ -107,7 +107,11 @@ class TestPicturePanel:
 
     def test_raises_when_the_first_picture_cannot_be_drawn(self, seen):
         with pytest.raises(ValueError, match="at most 5"):
-            PicturePanel(drawing(seen), size=slider("Size", 1, 9, 8, 1), label=ipywidgets.Text("cat"))
+            PicturePanel(
+                drawing(seen),
+                size=slider("Size", 1, 9, 8, 1),
+                label=ipywidgets.Text("cat", description="Label"),
+            )
 
     def test_stands_as_its_picture_with_alt_text_where_no_widget_runs(self, panel):
         panel.controls["size"].value = 2
@@ -127,7 +131,9 @@ class TestPicturePanel:
 
     def test_has_its_sliders_named_in_the_browser_and_only_those(self, panel):
         assert panel.children[-1].sliders == 1, "of two controls"
-        without = PicturePanel(lambda label: DescribedFigure(label, height=1), label=ipywidgets.Text("cat"))
+        without = PicturePanel(
+            lambda label: DescribedFigure(label, height=1), label=ipywidgets.Text("cat", description="Label")
+        )
         assert not [child for child in without.children if hasattr(child, "sliders")]
 
 
