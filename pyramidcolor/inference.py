@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
 
 import numpy as np
@@ -17,6 +18,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from .bands import BAND_PIXELS, in_threads, new_planes, one_core_each, threads_for
 from .checkpoints import WORKING_SIZE as WORKING_SIZE
 from .checkpoints import Colorizer, load_checkpoint, load_pretrained
 from .colorspaces import ColorSpace, amplify, decode_luminance, luminance_gray
@@ -38,7 +40,8 @@ from .images import (
 
 PhotoT = TypeVar("PhotoT", str, os.PathLike, Image.Image, np.ndarray, Tensor)
 
-_BAND_PIXELS = 1 << 18  # a band of this size and its temporaries stay in a processor's cache
+_ALONE = 1 << 25  # pixels; in a folder, photos larger than this wait for each other, or memory would not last
+_LARGE = Lock()
 
 
 def colorize(
@@ -109,18 +112,25 @@ def colorize_pixels(
     rows = chroma_rows(amplify(chroma, saturation * colorizer.saturation_gain, space), gray, space)
     colored = np.empty((*size, 3), pixels.dtype)
     scale = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else None
-    for first, last in _bands(size):
+
+    def color_band(first: int, last: int) -> None:
         rgb = space.decode(gray[:, first:last], rows(first, last))
         rgb = rgb if scale is None else (rgb * scale).round()
-        colored[first:last] = rgb.movedim(0, -1).numpy()
+        for channel, plane in enumerate(rgb.numpy().astype(pixels.dtype)):
+            colored[first:last, :, channel] = plane
+
+    _for_bands(color_band, size)
     return colored
 
 
 def gray_of_pixels(pixels: np.ndarray, space: ColorSpace) -> Tensor:
     """The gray `(1, H, W)` in [-1, 1] that a network sees of pixels `(H, W, 1)` or `(H, W, 3)`."""
-    gray = torch.empty(1, *pixels.shape[:2])
-    for first, last in _bands(pixels.shape[:2]):
+    gray = new_planes((1, *pixels.shape[:2]))
+
+    def gray_band(first: int, last: int) -> None:
         gray[:, first:last] = space.gray(to_tensor(pixels[first:last]).expand(3, -1, -1))
+
+    _for_bands(gray_band, pixels.shape[:2])
     return gray
 
 
@@ -251,13 +261,14 @@ def chroma_rows(
 
     def rows(first: int, last: int) -> Tensor:
         place = ((torch.arange(first, last) + 0.5) * (height / size[0]) - 0.5).clamp(0, height - 1)
-        above = place.long()
-        part = torch.lerp(
-            chroma[:, above], chroma[:, (above + 1).clamp(max=height - 1)], (place - above)[:, None]
-        )
+        near = slice(int(place[0]), int(place[-1]) + 2)
+        # Each row is a mean of the two nearest: as a product of matrices, a third of the time that it takes to pick them out.
+        share = 1 - (place[:, None] - torch.arange(height)[near]).abs()
+        part = torch.matmul(share.clamp(min=0), chroma[:, near])
         if follows:
             slope, finer = part[channels:-1], gray[:, first:last] - part[-1:]
-            part = (part[:channels] + slope * finer).clamp(-reach, reach)
+            part = torch.addcmul(part[:channels], slope, finer)
+        part = part.clamp(-reach, reach)
         if hue is None:
             return part
         *others, cosine, sine = part.unbind()
@@ -363,9 +374,15 @@ def _colorizer(weights: str | os.PathLike | Colorizer | None) -> Colorizer:
     return load_pretrained() if weights is None else load_checkpoint(weights)
 
 
-def _bands(size: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    step = max(1, _BAND_PIXELS // size[1])
-    return ((first, min(first + step, size[0])) for first in range(0, size[0], step))
+def _for_bands(work: Callable[[int, int], None], size: tuple[int, int]) -> None:
+    """Call `work` with the first row, and the row after the last, of each band of a picture; without gradients."""
+
+    def without_gradients(first: int, last: int) -> None:
+        with torch.inference_mode():  # a thread has its own mode
+            work(first, last)
+
+    step = max(1, BAND_PIXELS // size[1])
+    in_threads(without_gradients, size[0], step, threads_for(size[0] * size[1]))
 
 
 def _device(colorizer: Colorizer) -> torch.device:

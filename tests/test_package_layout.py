@@ -13,6 +13,7 @@ ORDER = [
     "budgets",
     "costs",
     "devices",
+    "bands",
     "color",
     "images",
     "losses",
