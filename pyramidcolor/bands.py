@@ -120,7 +120,7 @@ def _convert(image: Tensor, convert: Callable[[Tensor, Tensor, Tensor], None]) -
 
 
 _SMALLEST = 4 * torch.finfo(torch.float32).tiny  # as in color.rgb_to_hsv
-_ONE, _TWO, _HALF = torch.tensor(1.0), torch.tensor(2.0), torch.tensor(0.5)
+_ONE, _TWO, _THREE = torch.tensor(1.0), torch.tensor(2.0), torch.tensor(3.0)
 
 
 def _hsv_band(rgb: Tensor, hsv: Tensor, scratch: Tensor) -> None:
@@ -144,7 +144,8 @@ def _hsv_band(rgb: Tensor, hsv: Tensor, scratch: Tensor) -> None:
     torch.add(way, 3, out=way)
     torch.sub(green, blue, out=rest)
     torch.copysign(way, rest, out=way)
-    torch.sub(_HALF, way, alpha=1 / 6, out=way)
+    torch.sub(_THREE, way, out=way)
+    torch.div(way, 6, out=way)
     torch.frac(way, out=hue)  # a whole turn is 0
 
 

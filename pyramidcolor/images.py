@@ -66,7 +66,8 @@ def read_image(source: str | os.PathLike | BinaryIO) -> Image.Image:
             if getattr(image, "n_frames", 1) > 1 and image.format not in _ONE_PICTURE_FORMATS:
                 raise ValueError(f"{name} holds {image.n_frames} frames; save the one you want on its own")
             image.load()
-            return ImageOps.exif_transpose(image)
+            ImageOps.exif_transpose(image, in_place=True)
+            return image
     except Image.DecompressionBombError as error:
         raise ValueError(f"{name} is too large: {error}") from None
     except Image.UnidentifiedImageError:

@@ -84,7 +84,7 @@ def colorize(
     if isinstance(photo, str | os.PathLike):
         return _colorize_image(read_image(photo), colorizer, options)
     if isinstance(photo, Image.Image):
-        return _colorize_image(photo, colorizer, options)
+        return _colorize_image(ImageOps.exif_transpose(photo), colorizer, options)
     if isinstance(photo, np.ndarray):
         return _colorize_array(photo, colorizer, options)
     if isinstance(photo, Tensor):
@@ -390,7 +390,6 @@ def _device(colorizer: Colorizer) -> torch.device:
 
 
 def _colorize_image(image: Image.Image, colorizer: Colorizer, options: dict[str, float]) -> Image.Image:
-    image = ImageOps.exif_transpose(image)
     pixels, alpha = pixels_and_alpha(image)
     if pixels.dtype != np.uint8:  # Pillow has no RGB image of more than 8 bits
         pixels = np.round(unit_range(pixels) * 255).astype(np.uint8)
