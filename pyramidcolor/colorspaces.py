@@ -201,7 +201,9 @@ def shrink_chroma(chroma: Tensor, factor: int, space: ColorSpace) -> Tensor:
 
 
 def _value_gray(rgb: Tensor) -> Tensor:
-    red, green, blue = rgb.split(1, -3)  # amax over three planes is computed pixel by pixel, thirty times slower
+    red, green, blue = rgb.split(
+        1, -3
+    )  # amax over three planes is computed pixel by pixel, thirty times slower
     return 2 * torch.maximum(torch.maximum(red, green), blue) - 1
 
 

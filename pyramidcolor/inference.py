@@ -7,7 +7,9 @@ own gray channel, band by band, so that memory grows with the photo and not with
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -37,6 +39,7 @@ from .images import (
     unit_range,
     write_image,
 )
+from .swift import swift_chroma
 
 PhotoT = TypeVar("PhotoT", str, os.PathLike, Image.Image, np.ndarray, Tensor)
 
@@ -50,6 +53,7 @@ def colorize(
     *,
     saturation: float = 1.0,
     working_size: int | None = None,
+    precision: str = "fp32",
 ):
     """A photo in color, at its own size, with its own V.
 
@@ -63,6 +67,8 @@ def colorize(
         weights: a weights file or a loaded network; None for the package's own best.
         saturation: gain on the predicted saturation; 1 as predicted, 0 gray.
         working_size: the network sees the photo at the area of a square of this side; None for the one it was trained at.
+        precision: "fp32", which gives the same colors on every machine; "bf16", which changes them by a few steps of 255; or "auto",
+            for bf16 where the processor is fast at it.
 
     Returns:
         A Pillow image for a path or an image, else an array or a tensor of the same type and size with 3 color channels, and
@@ -80,7 +86,7 @@ def colorize(
         (30, 50, 3)
     """
     colorizer = _colorizer(weights)
-    options = {"saturation": saturation, "working_size": working_size}
+    options = {"saturation": saturation, "working_size": working_size, "precision": precision}
     if isinstance(photo, str | os.PathLike):
         return _colorize_image(read_image(photo), colorizer, options)
     if isinstance(photo, Image.Image):
@@ -93,7 +99,11 @@ def colorize(
 
 
 def colorize_pixels(
-    pixels: np.ndarray, colorizer: Colorizer, saturation: float, working_size: int | None
+    pixels: np.ndarray,
+    colorizer: Colorizer,
+    saturation: float,
+    working_size: int | None,
+    precision: str = "fp32",
 ) -> np.ndarray:
     """The pixels of one photo in color: what `colorize` does after it has looked at what it was given.
 
@@ -102,13 +112,19 @@ def colorize_pixels(
         colorizer: the network.
         saturation: gain on the predicted saturation.
         working_size: as in `colorize`.
+        precision: likewise.
 
     Returns:
         `(H, W, 3)` of the same type.
     """
+    with _LARGE if pixels.shape[0] * pixels.shape[1] > _ALONE else nullcontext():
+        return _colorize_in_bands(pixels, colorizer, saturation, working_size, precision)
+
+
+def _colorize_in_bands(pixels, colorizer, saturation, working_size, precision) -> np.ndarray:
     space, size = colorizer.color_space, pixels.shape[:2]
     gray = gray_of_pixels(pixels, space)
-    chroma = predict_chroma(gray, colorizer, working_size)
+    chroma = predict_chroma(gray, colorizer, working_size, precision)
     rows = chroma_rows(amplify(chroma, saturation * colorizer.saturation_gain, space), gray, space)
     colored = np.empty((*size, 3), pixels.dtype)
     scale = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else None
@@ -135,13 +151,16 @@ def gray_of_pixels(pixels: np.ndarray, space: ColorSpace) -> Tensor:
 
 
 @torch.inference_mode()
-def predict_chroma(gray: Tensor, colorizer: Colorizer, working_size: int | None = None) -> Tensor:
+def predict_chroma(
+    gray: Tensor, colorizer: Colorizer, working_size: int | None = None, precision: str = "fp32"
+) -> Tensor:
     """The network's chroma for a gray picture of any size, at the working size.
 
     Args:
         gray: `(1, H, W)` in [-1, 1].
         colorizer: the network.
         working_size: as in `colorize`.
+        precision: likewise.
 
     Returns:
         `(C, h, w)` float32 on the CPU, in [-1, 1]; h and w are multiples of the network's low factor.
@@ -154,7 +173,7 @@ def predict_chroma(gray: Tensor, colorizer: Colorizer, working_size: int | None 
     if working_size < multiple:
         raise ValueError(f"working_size must be at least {multiple} for this network, got {working_size}")
     small = resize(gray, _working_shape(gray.shape[-2:], working_size, multiple))
-    return colorizer.model(small[None].to(_device(colorizer)))[0].float().cpu()
+    return swift_chroma(colorizer.model, small[None].to(_device(colorizer)), precision)[0].cpu()
 
 
 @torch.inference_mode()
@@ -293,17 +312,17 @@ def colorize_files(
     weights: str | os.PathLike | Colorizer | None = None,
     **options: float,
 ) -> Iterator[FileResult]:
-    """Colorize many files, one after the other, and go on past those that fail.
+    """Colorize many files, each on one core and so many at a time as PyTorch has threads, and go on past those that fail.
 
     Args:
         sources: pictures, and folders whose pictures are taken with those of their own folders.
         out: a folder, created if needed; folders are rebuilt below it. File names stay; a type that cannot be written
             becomes .png. If there is one source, a file, then `out` may name a picture.
         weights: as in `colorize`.
-        options: `saturation` and `working_size` of `colorize`.
+        options: `saturation`, `working_size` and `precision` of `colorize`.
 
     Yields:
-        One `FileResult` a file, in order, as soon as it is done.
+        One `FileResult` a file, in order, as soon as it and those before it are done.
 
     Raises:
         FileNotFoundError: if there is no picture at all, or no such weights.
@@ -311,13 +330,30 @@ def colorize_files(
     """
     pairs = plan_outputs([Path(source) for source in sources], Path(out))
     colorizer = _colorizer(weights)
-    for source, target in pairs:
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_image(colorize(source, colorizer, **options), target)
-            yield FileResult(source, target, None)
-        except (OSError, ValueError, MemoryError) as error:
-            yield FileResult(source, target, str(error) or type(error).__name__)
+    workers = min(torch.get_num_threads(), len(pairs))
+    if workers == 1:
+        for source, target in pairs:
+            yield _colorize_file(source, target, colorizer, options)
+        return
+    with one_core_each(workers) as pool:
+        begun = deque()
+        for source, target in pairs:
+            begun.append(pool.submit(_colorize_file, source, target, colorizer, options))
+            if (
+                len(begun) > 2 * workers
+            ):  # not all at once, so that a caller who stops early does not wait for the rest
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
+
+
+def _colorize_file(source: Path, target: Path, colorizer: Colorizer, options: dict[str, float]) -> FileResult:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_image(colorize(source, colorizer, **options), target)
+        return FileResult(source, target, None)
+    except (OSError, ValueError, MemoryError) as error:
+        return FileResult(source, target, str(error) or type(error).__name__)
 
 
 def colorize_folder(

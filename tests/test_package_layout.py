@@ -31,6 +31,7 @@ ORDER = [
     "plotting",
     "pyramid_views",
     "checkpoints",
+    "swift",
     "inference",
     "failures",
     "hints",
