@@ -11,8 +11,9 @@ AB_BINS = 313
 def zhang_2016() -> nn.Sequential:
     """The classifying network: L `(B, 1, H, W)` to scores `(B, 313, H / 4, W / 4)`; H and W are multiples of 8.
 
-    Eight blocks of convolutions, 22 of them 3x3 beside one 4x4 deconvolution; the first three blocks end with stride 2, the fifth and the sixth
-    see farther by dilation 2, and all but the last end with batch normalization. The last 1x1 convolution gives the scores.
+    Eight blocks of 22 convolutions: 21 of 3x3, and a 4x4 deconvolution that opens the last block. The first three blocks end with
+    stride 2, the fifth and the sixth see farther by dilation 2, and all but the last end with batch normalization. A 1x1 convolution
+    gives the scores.
 
     Source:
         Zhang, Isola and Efros, "Colorful image colorization", ECCV 2016, Fig. 2 and the published model definition.
