@@ -105,7 +105,7 @@ def imports(sizes: Sizes) -> list[Row]:
         "colorize": "from pyramidcolor import colorize",
     }
     found: dict[str, list[float]] = {name: [] for name in lines}
-    for number in range(1 + max(2, sizes.rounds - 2)):
+    for number in range(1 + max(1, sizes.rounds - 2)):
         for name, line in lines.items():
             code = f"import time; started = time.perf_counter(); {line}; print(time.perf_counter() - started)"
             seconds = float(

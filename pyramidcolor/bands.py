@@ -72,7 +72,7 @@ def threads_for(pixels: int) -> int:
 
 
 def is_fast(image: Tensor) -> bool:
-    """Whether `hsv_in_bands` and `rgb_in_bands` take this picture: a large one in float32, on the CPU, that needs no gradient."""
+    """Whether `hsv_in_bands` and `rgb_in_bands` take this picture, `(..., 3, H, W)`: large, in float32, on the CPU, without gradient."""
     return (
         image.device.type == "cpu"
         and image.dtype == torch.float32
@@ -97,7 +97,7 @@ def rgb_in_bands(hsv: Tensor) -> Tensor:
 
 
 def new_planes(shape: tuple[int, ...]) -> Tensor:
-    """A float32 tensor of this shape, unfilled, for a large result.
+    """A float32 tensor of a shape, unfilled, for a large result; all its shapes and ranges are the caller's: `(...)`.
 
     By numpy, which asks the system for large pages. To touch memory for the first time in small ones, as PyTorch does, takes longer
     than a conversion.

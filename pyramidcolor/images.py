@@ -174,7 +174,8 @@ def pixels_and_alpha(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]
     if image.has_transparency_data:
         pixels = np.asarray(image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA"))
         return pixels[..., :-1], pixels[..., -1]
-    pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+    mode = "L" if image.mode in ("1", "L") else "RGB"
+    pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     return pixels.reshape(*pixels.shape[:2], -1), None
 
 

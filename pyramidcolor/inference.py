@@ -124,8 +124,11 @@ def colorize_pixels(
 def _colorize_in_bands(pixels, colorizer, saturation, working_size, precision) -> np.ndarray:
     space, size = colorizer.color_space, pixels.shape[:2]
     gray = gray_of_pixels(pixels, space)
-    chroma = predict_chroma(gray, colorizer, working_size, precision)
-    rows = chroma_rows(amplify(chroma, saturation * colorizer.saturation_gain, space), gray, space)
+    small = _working_gray(gray, colorizer, working_size)
+    chroma = amplify(
+        _chroma_of_working_gray(small, colorizer, precision), saturation * colorizer.saturation_gain, space
+    )
+    rows = chroma_rows(chroma, gray, space, small_gray=small)
     colored = np.empty((*size, 3), pixels.dtype)
     scale = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else None
 
@@ -168,12 +171,7 @@ def predict_chroma(
     Raises:
         ValueError: if `working_size` is smaller than the network's low factor.
     """
-    multiple = colorizer.model.low_factor
-    working_size = colorizer.working_size if working_size is None else working_size
-    if working_size < multiple:
-        raise ValueError(f"working_size must be at least {multiple} for this network, got {working_size}")
-    small = resize(gray, _working_shape(gray.shape[-2:], working_size, multiple))
-    return swift_chroma(colorizer.model, small[None].to(_device(colorizer)), precision)[0].cpu()
+    return _chroma_of_working_gray(_working_gray(gray, colorizer, working_size), colorizer, precision)
 
 
 @torch.inference_mode()
@@ -248,7 +246,11 @@ def colorize_scan(
 
 
 def chroma_rows(
-    chroma: Tensor, gray: Tensor, space: ColorSpace, follow: Tensor | None = None
+    chroma: Tensor,
+    gray: Tensor,
+    space: ColorSpace,
+    follow: Tensor | None = None,
+    small_gray: Tensor | None = None,
 ) -> Callable[[int, int], Tensor]:
     """Chroma at the size of a photo, computed a band of rows at a time, for pictures too large to hold.
 
@@ -260,6 +262,7 @@ def chroma_rows(
         gray: the photo's, `(1, H, W)` in [-1, 1].
         space: says which channel is a hue.
         follow: how far chroma follows the photo's edges, `(1, h, w)` from 0, merely enlarged, to 1; None for 1 everywhere.
+        small_gray: `gray` at the size of `chroma`, `(1, h, w)`, from a caller who has it; None to make it here.
 
     Returns:
         A function of the first row and the row after the last, which gives `(C, rows, W)`, in [-1, 1] if `chroma` is.
@@ -271,7 +274,7 @@ def chroma_rows(
     channels, reach = len(chroma), max(1.0, chroma.abs().max().item())  # amplified Lab may be beyond 1
     follows = chroma.shape[1] <= size[0] and chroma.shape[2] <= size[1]
     if follows:
-        small_gray = resize(gray, chroma.shape[-2:])
+        small_gray = resize(gray, chroma.shape[-2:]) if small_gray is None else small_gray
         slope = gray_slope(chroma, small_gray) * (1 if follow is None else follow)
         chroma = torch.cat((chroma, slope, small_gray))
     # Where the photo is smaller than the working size, shrink with a wide kernel first; what is left is enlarging.
@@ -466,6 +469,18 @@ def _colorize_tensor(photo: Tensor, colorizer: Colorizer, options: dict[str, flo
     colored = torch.stack([torch.from_numpy(colorize_pixels(one, colorizer, **options)) for one in arrays])
     colored = colored.movedim(-1, 1).to(photo.device, photo.dtype)
     return colored if photo.ndim == 4 else colored[0]
+
+
+def _working_gray(gray: Tensor, colorizer: Colorizer, working_size: int | None) -> Tensor:
+    multiple = colorizer.model.low_factor
+    working_size = colorizer.working_size if working_size is None else working_size
+    if working_size < multiple:
+        raise ValueError(f"working_size must be at least {multiple} for this network, got {working_size}")
+    return resize(gray, _working_shape(gray.shape[-2:], working_size, multiple))
+
+
+def _chroma_of_working_gray(small: Tensor, colorizer: Colorizer, precision: str) -> Tensor:
+    return swift_chroma(colorizer.model, small[None].to(_device(colorizer)), precision)[0].cpu()
 
 
 def _working_shape(size: tuple[int, int], working_size: int, multiple: int) -> tuple[int, int]:
