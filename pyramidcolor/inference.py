@@ -283,10 +283,16 @@ def chroma_rows(
 
     def rows(first: int, last: int) -> Tensor:
         place = ((torch.arange(first, last) + 0.5) * (height / size[0]) - 0.5).clamp(0, height - 1)
-        near = slice(int(place[0]), int(place[-1]) + 2)
-        # Each row is a mean of the two nearest: as a product of matrices, a third of the time that it takes to pick them out.
-        share = 1 - (place[:, None] - torch.arange(height)[near]).abs()
-        part = torch.matmul(share.clamp(min=0), chroma[:, near])
+        above = place.long()
+        part, done = torch.empty(len(chroma), last - first, size[1]), 0
+        # All rows between two of the chroma's at once: a third of the time that it takes to pick out two for each row. A product
+        # of matrices is as fast, but its last bit depends on where in memory it lies.
+        for row, count in enumerate(torch.bincount(above - above[0]).tolist(), int(above[0])):
+            step = chroma[:, min(row + 1, height - 1)] - chroma[:, row]
+            between = part[:, done : done + count]
+            torch.mul(step[:, None], (place - row)[done : done + count, None], out=between)
+            between += chroma[:, row, None]
+            done += count
         if follows:
             slope, finer = part[channels:-1], gray[:, first:last] - part[-1:]
             part = torch.addcmul(part[:channels], slope, finer)

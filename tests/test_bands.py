@@ -4,7 +4,7 @@ import threading
 
 import pytest
 import torch
-from inputs import every_color, half_turns_apart
+from inputs import every_color, half_turns_apart, torch_threads
 
 from pyramidcolor import bands, color
 from pyramidcolor.bands import BAND_PIXELS, hsv_in_bands, in_threads, is_fast, one_core_each, rgb_in_bands
@@ -47,11 +47,11 @@ def test_a_large_picture_takes_the_fast_way_in_any_layout_and_number_of_threads(
     monkeypatch.setattr(color, "hsv_in_bands", lambda image: taken.append(image.shape) or hsv_in_bands(image))
     monkeypatch.setattr(bands, "THREADED_PIXELS", 1)
     image = torch.rand(3, 300, 400, generator=torch.Generator().manual_seed(0))
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    result = color.rgb_to_hsv(image)
+    with torch_threads(3):
+        result = color.rgb_to_hsv(image)
     assert taken == [(3, 300, 400)]
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    assert color.rgb_to_hsv(image.movedim(0, -1).contiguous().movedim(-1, 0)).equal(result)
+    with torch_threads(1):
+        assert color.rgb_to_hsv(image.movedim(0, -1).contiguous().movedim(-1, 0)).equal(result)
 
 
 @pytest.mark.parametrize(
