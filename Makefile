@@ -7,9 +7,10 @@ ARGS ?=
 
 PY := .venv/bin/python
 STAMP := .venv/.installed
+RIVALS := .venv/.installed-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help notebooks test test-notebooks test-browser lab lint refresh weights lock clean
+.PHONY: help notebooks test test-notebooks test-browser lab lint refresh weights bench lock clean
 
 help: ## show this list
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +50,10 @@ weights: $(STAMP) ## train the weights of the package: make weights PHOTOS=folde
 	@[ -n "$(PHOTOS)" ] || { echo "Name a folder that holds train and val: make weights PHOTOS=..." >&2; exit 1; }
 	@$(PY) tools/make_weights.py "$(PHOTOS)" $(ARGS)
 
+# The table on a page that is committed: make bench ARGS=--write-docs, on a machine that does nothing else.
+bench: $(RIVALS) ## measure everything against its rivals and its goals, in under ten minutes
+	@$(PY) benchmarks/bench.py $(ARGS)
+
 lock: $(STAMP) ## write constraints.txt anew from pyproject.toml and pins.txt (ARGS=--upgrade for newer versions)
 	@$(PY) -m pip install -qq --disable-pip-version-check uv
 	@$(PY) -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 -c pins.txt \
@@ -72,4 +77,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@mkdir -p .venv/share/jupyter/lab/settings
 	@echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' \
 	    >.venv/share/jupyter/lab/settings/overrides.json
+	@touch $@
+
+$(RIVALS): $(STAMP)
+	@$(PY) -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@touch $@

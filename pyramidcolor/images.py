@@ -66,7 +66,8 @@ def read_image(source: str | os.PathLike | BinaryIO) -> Image.Image:
             if getattr(image, "n_frames", 1) > 1 and image.format not in _ONE_PICTURE_FORMATS:
                 raise ValueError(f"{name} holds {image.n_frames} frames; save the one you want on its own")
             image.load()
-            return ImageOps.exif_transpose(image)
+            ImageOps.exif_transpose(image, in_place=True)
+            return image
     except Image.DecompressionBombError as error:
         raise ValueError(f"{name} is too large: {error}") from None
     except Image.UnidentifiedImageError:
@@ -173,7 +174,8 @@ def pixels_and_alpha(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]
     if image.has_transparency_data:
         pixels = np.asarray(image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA"))
         return pixels[..., :-1], pixels[..., -1]
-    pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+    mode = "L" if image.mode in ("1", "L") else "RGB"
+    pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     return pixels.reshape(*pixels.shape[:2], -1), None
 
 
@@ -380,7 +382,11 @@ def hue_of_point(cosine: Tensor, sine: Tensor) -> Tensor:
     Returns:
         Same shape. The points' distance from the center does not matter.
     """
-    central = cosine.square() + sine.square() < 1e-12  # there atan2 has a gradient of 0 / 0
+    squared = cosine.square() + sine.square()
+    if not (torch.is_grad_enabled() and squared.requires_grad):
+        # Whole pictures come here: a push toward red that is 0 from 1e-6 on takes a seventh of the time of two choices.
+        return torch.atan2(sine, cosine + (1 - 1e12 * squared).clamp(min=0)) / torch.pi
+    central = squared < 1e-12  # there atan2 has a gradient of 0 / 0
     return torch.atan2(torch.where(central, 0, sine), torch.where(central, 1, cosine)) / torch.pi
 
 

@@ -1,6 +1,7 @@
 """Inputs that several tests share: every 8-bit color, and the devices to compute on."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -32,3 +33,14 @@ def half_turns_apart(one: Tensor, other: Tensor) -> Tensor:
         torch.ones_like(other), other * torch.pi
     )
     return 2 * (chord.abs() / 2).clamp(max=1).asin() / torch.pi
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """PyTorch with so many threads. Set and not pretended, since the code under test sets the number back to what it found."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

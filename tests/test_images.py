@@ -264,6 +264,16 @@ def test_enlarged_hues_never_pass_through_red_at_the_seam():
     assert enlarge_chroma(chroma, (1, 8), hue_channel=None)[0, 0].abs().min() < 0.3
 
 
+def test_the_hue_of_a_point_is_the_same_whether_or_not_a_gradient_is_wanted():
+    generator = torch.Generator().manual_seed(0)
+    angle = 2 * torch.pi * torch.rand(10_000, generator=generator)
+    length = 10 ** (-5.9 * torch.rand(10_000, generator=generator))
+    cosine, sine = length * angle.cos(), length * angle.sin()
+    assert hue_of_point(cosine, sine).equal(hue_of_point(cosine.clone().requires_grad_(), sine).detach())
+    for tiny in (0.0, 1e-9, 1e-7):
+        assert hue_of_point(-torch.tensor(tiny), torch.tensor(tiny)).abs() < 1e-6
+
+
 def test_the_hue_of_the_disc_s_center_is_red_and_has_a_gradient_of_zero():
     center = torch.zeros(2, requires_grad=True)
     hue = hue_of_point(center[0], center[1])
