@@ -55,6 +55,8 @@ def rewrite_source(app: object, docname: str, content: list[str]) -> None:
     page = DOCS / f"{docname}.md"
     if page.exists() and docname.split("/")[0] not in MADE:
         content[0] = rewrite_links(content[0], page, page)
+    if docname == "index":
+        content[0] = _readme(page) + content[0]
 
 
 def rewrite_links(text: str, source: Path, page: Path) -> str:
@@ -74,6 +76,13 @@ def rewrite_links(text: str, source: Path, page: Path) -> str:
         return match[1] + Path(os.path.relpath(known.get(target, target), page.parent)).as_posix()
 
     return _LINK.sub(rewritten, text)
+
+
+def _readme(page: Path) -> str:
+    """README.md for a page; its badges would be fetched from other hosts."""
+    path = ROOT / "README.md"
+    text = re.sub(r"<!-- badges:.*?<!-- end of badges -->\n", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return rewrite_links(text, path, page)
 
 
 def _notebook(text: str, source: Path, page: Path) -> str:

@@ -118,6 +118,15 @@ def test_training_goes_from_photos_to_weights_and_colors(album, tmp_path, capsys
     )
 
 
+def test_the_command_of_a_run_that_is_over_leaves_its_weights_as_they_are(tmp_path, album):
+    out = tmp_path / "my.safetensors"
+    command = ["train", str(album), "-o", str(out), *TINY]
+    assert main(command) == 0
+    before = out.read_bytes()
+    assert main(command) == 0
+    assert out.read_bytes() == before
+
+
 def test_stages_can_be_trained_one_by_one(album, tmp_path):
     one, two = str(tmp_path / "one.safetensors"), str(tmp_path / "two.safetensors")
     assert main(["train", "stage-one", str(album), "-o", one, *TINY]) == 0
