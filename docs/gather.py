@@ -25,14 +25,18 @@ _LINK = re.compile(r"(\]\()([^)\s#]+)")
 
 def pages() -> dict[Path, Path]:
     """Each file outside of `docs` that has a page, and that page's file."""
-    found = {path: DOCS / path.relative_to(ROOT) for path in sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb"))}
+    found = {
+        path: DOCS / path.relative_to(ROOT) for path in sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb"))
+    }
     found |= {
         card: DOCS / "repository" / f"model-{card.name}"
         for card in sorted((PACKAGE / "pretrained").glob("*.md"))
         if not card.stem.endswith("-notes")  # which the card holds too
     }
     others = {"data/README.md": "data.md", "CONTRIBUTING.md": "contributing.md"}
-    found |= {ROOT / name: DOCS / "repository" / page for name, page in others.items() if (ROOT / name).exists()}
+    found |= {
+        ROOT / name: DOCS / "repository" / page for name, page in others.items() if (ROOT / name).exists()
+    }
     return found
 
 
@@ -46,7 +50,7 @@ def gather_pages() -> None:
         write = _notebook if source.suffix == ".ipynb" else rewrite_links
         page.write_text(write(text, source, page), encoding="utf-8")
     (DOCS / "api").mkdir()
-    for name, text in {**_module_pages(), "command-line": _command_line()}.items():
+    for name, text in {**module_pages(), "command-line": command_line()}.items():
         (DOCS / "api" / f"{name}.md").write_text(text, encoding="utf-8")
 
 
@@ -81,7 +85,9 @@ def rewrite_links(text: str, source: Path, page: Path) -> str:
 def _readme(page: Path) -> str:
     """README.md for a page; its badges would be fetched from other hosts."""
     path = ROOT / "README.md"
-    text = re.sub(r"<!-- badges:.*?<!-- end of badges -->\n", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = re.sub(
+        r"<!-- badges:.*?<!-- end of badges -->\n", "", path.read_text(encoding="utf-8"), flags=re.DOTALL
+    )
     return rewrite_links(text, path, page)
 
 
@@ -97,7 +103,7 @@ def _notebook(text: str, source: Path, page: Path) -> str:
     return json.dumps(notebook)
 
 
-def _module_pages() -> dict[str, str]:
+def module_pages() -> dict[str, str]:
     """A page for each module, from its docstrings, and one that lists them."""
     names = sorted(
         path.stem if path.suffix else path.name
@@ -106,7 +112,10 @@ def _module_pages() -> dict[str, str]:
     )
     made = {name: _module_page(name) for name in names}
     index = ["# The library", "", "What the paper says stands in five modules; read them first.", ""]
-    for title, group in {"The paper's": CORE, "All others": [name for name in names if name not in CORE]}.items():
+    for title, group in {
+        "The paper's": CORE,
+        "All others": [name for name in names if name not in CORE],
+    }.items():
         index += [f"## {title}", "", "| module | |", "|---|---|"]
         index += [f"| [`{name}`]({name}.md) | {_summary(name)} |" for name in group] + [""]
     index += ["The same from a terminal: [the command line](command-line.md).", ""]
@@ -119,7 +128,14 @@ def _module_page(name: str) -> str:
     inner = sorted(path.stem for path in (PACKAGE / name).glob("*.py") if not path.stem.startswith("_"))
     lines = [f"# `{name}`", "", "```{eval-rst}", f".. automodule:: pyramidcolor.{name}", "```", ""]
     for part in inner:
-        lines += [f"## `{name}.{part}`", "", "```{eval-rst}", f".. automodule:: pyramidcolor.{name}.{part}", "```", ""]
+        lines += [
+            f"## `{name}.{part}`",
+            "",
+            "```{eval-rst}",
+            f".. automodule:: pyramidcolor.{name}.{part}",
+            "```",
+            "",
+        ]
     return "\n".join(lines)
 
 
@@ -131,13 +147,20 @@ def _summary(name: str) -> str:
     return " ".join(first.split()).split(". ")[0].rstrip(".")
 
 
-def _command_line() -> str:
+def command_line() -> str:
     """What `--help` prints for each command."""
     from pyramidcolor.__main__ import _parser
 
-    lines = ["# The command line", "", "`python -m pyramidcolor`, and `--help` behind any of its commands.", ""]
+    lines = [
+        "# The command line",
+        "",
+        "`python -m pyramidcolor`, and `--help` behind any of its commands.",
+        "",
+    ]
     for parser in _commands(_parser()):
-        parser.formatter_class = type("Narrow", (parser.formatter_class,), {"__init__": _narrow(parser.formatter_class)})
+        parser.formatter_class = type(
+            "Narrow", (parser.formatter_class,), {"__init__": _narrow(parser.formatter_class)}
+        )
         words = parser.prog.removeprefix("python -m pyramidcolor").strip()
         if words:
             lines += [f"## `{words}`", "", "```text", parser.format_help().rstrip(), "```", ""]

@@ -72,7 +72,10 @@ def badges(folder: Path) -> str:
             "https://colab.research.google.com/assets/colab-badge.svg",
             f"https://colab.research.google.com/github/{name}/blob/main/notebooks/{first}",
         ),
-        f"Python {python} or newer": (f"https://img.shields.io/badge/python-{python}%2B-blue", "pyproject.toml"),
+        f"Python {python} or newer": (
+            f"https://img.shields.io/badge/python-{python}%2B-blue",
+            "pyproject.toml",
+        ),
         f"{license_name} license": (f"https://img.shields.io/badge/license-{license_name}-green", "LICENSE"),
     }
     return "\n".join(f"[![{title}]({picture})]({link})" for title, (picture, link) in shown.items())
@@ -122,7 +125,10 @@ def notebooks(folder: Path) -> str:
 
 def budgets(folder: Path) -> str:
     """What each budget sets."""
-    lines = ["| | " + " | ".join(f"`{name}`" for name in BUDGETS) + " |", "|---" + "|---:" * len(BUDGETS) + "|"]
+    lines = [
+        "| | " + " | ".join(f"`{name}`" for name in BUDGETS) + " |",
+        "|---" + "|---:" * len(BUDGETS) + "|",
+    ]
     for field, title in _BUDGET_TITLES.items():
         values = (getattr(one, field) for one in BUDGETS.values())
         cells = (", ".join(map(str, value)) if isinstance(value, tuple) else f"{value:,}" for value in values)

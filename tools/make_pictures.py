@@ -19,7 +19,7 @@ from pyramidcolor.inference import colorize_by_stage
 
 SIZE = (192, 288)  # height and width of each tile in pixels: multiples of 16, for the network
 TITLES = ("gray", "stage one", "stage two", "true")
-TITLE_HEIGHT = 36  # pixels
+TITLE_HEIGHT = 44  # pixels
 
 
 def tile(photo: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ def with_titles(sheet: Image.Image) -> Image.Image:
     """The sheet below a white band that names its columns."""
     titled = Image.new("RGB", (sheet.width, sheet.height + TITLE_HEIGHT), "white")
     titled.paste(sheet, (0, TITLE_HEIGHT))
-    draw, font = ImageDraw.Draw(titled), ImageFont.load_default(size=20)
+    draw, font = ImageDraw.Draw(titled), ImageFont.load_default(size=28)
     for column, title in enumerate(TITLES):
         draw.text(((column + 0.5) * SIZE[1], TITLE_HEIGHT / 2), title, "black", font, anchor="mm")
     return titled
