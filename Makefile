@@ -37,9 +37,9 @@ lab: $(STAMP) ## open JupyterLab on the notebooks (this machine only, with a tok
 	    --ServerApp.tornado_settings='{"websocket_max_message_size": 104857600}' \
 	    --KernelManager.transport_encryption=auto $$root $(ARGS)
 
-# Warnings are errors. The checks after it find what Sphinx lets pass, and no page asks another host.
+# Warnings are errors. -E: all pages anew, else an old one keeps its old table of contents. The checks after it find what Sphinx lets pass, and no page asks another host.
 docs: $(STAMP) ## build the site from the notebooks as they are stored, offline; pages go to docs/_build/html
-	@$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html $(ARGS)
+	@$(PY) -m sphinx -E -W --keep-going -q -b html docs docs/_build/html $(ARGS)
 	@$(PY) docs/check_pages.py docs/_build/html
 
 links: $(STAMP) ## try the links to other hosts, in the site and README; needs a network

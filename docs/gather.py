@@ -60,7 +60,7 @@ def rewrite_source(app: object, docname: str, content: list[str]) -> None:
     if page.exists() and docname.split("/")[0] not in MADE:
         content[0] = rewrite_links(content[0], page, page)
     if docname == "index":
-        content[0] = _readme(page) + content[0]
+        content[0] = _readme(page) + without_empty_patterns(content[0])
 
 
 def rewrite_links(text: str, source: Path, page: Path) -> str:
@@ -80,6 +80,16 @@ def rewrite_links(text: str, source: Path, page: Path) -> str:
         return match[1] + Path(os.path.relpath(known.get(target, target), page.parent)).as_posix()
 
     return _LINK.sub(rewritten, text)
+
+
+def without_empty_patterns(text: str) -> str:
+    """A table of contents without the patterns, such as `how-to/*`, that no page matches: Sphinx would warn of them."""
+    return re.sub(
+        r"^[\w/-]+\*$\n",
+        lambda match: match[0] if [*DOCS.glob(match[0].strip() + ".*")] else "",
+        text,
+        flags=re.MULTILINE,
+    )
 
 
 def _readme(page: Path) -> str:
@@ -144,7 +154,7 @@ def _summary(name: str) -> str:
     path = PACKAGE / f"{name}.py"
     path = path if path.exists() else PACKAGE / name / "__init__.py"
     first = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).split("\n\n")[0]
-    return " ".join(first.split()).split(". ")[0].rstrip(".")
+    return re.split(r"\. (?=[A-Z])", " ".join(first.split()))[0].rstrip(".")  # "Eq. 2" ends no sentence
 
 
 def command_line() -> str:

@@ -1,5 +1,6 @@
 """README and docs: links that lead somewhere, parts that are not stale, and what the site's checks find."""
 
+import json
 import re
 import sys
 import tomllib
@@ -78,6 +79,29 @@ def test_a_part_that_has_gone_stale_is_made_anew_and_the_rest_stays():
         fill_pages.fill(text.replace("budgets", "magic"), ROOT)
 
 
+def test_speeds_are_the_ratios_that_were_measured_and_wanted(tmp_path, monkeypatch):
+    monkeypatch.setattr(fill_pages, "BENCH", tmp_path / "bench.json")
+    assert "make bench" in fill_pages.speeds(ROOT)
+    shown = {
+        "measure": "there",
+        "against": "peer: times faster",
+        "value": 12.345,
+        "unit": "×",
+        "goal": 5,
+        "at_most": False,
+    }
+    hidden = [
+        {"measure": "gone", "value": None},
+        {"measure": "gone", "goal": None},
+        {"measure": "gone", "at_most": True},
+    ]
+    rows = [shown, *({**shown, **one} for one in hidden)]
+    (tmp_path / "bench.json").write_text(json.dumps({"rows": rows}), encoding="utf-8")
+    table = fill_pages.speeds(ROOT)
+    assert table.endswith("| there | peer: times faster | 12.3× |")
+    assert "gone" not in table
+
+
 def test_the_launch_links_open_the_first_notebook_of_the_address_in_pyproject():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     name = project["urls"]["Repository"].removeprefix("https://github.com/")
@@ -99,12 +123,20 @@ def test_links_lead_from_page_to_page_wherever_their_files_lie():
     )
 
 
+def test_a_table_of_contents_takes_in_the_pages_that_are_there_and_asks_for_no_others():
+    assert gather.without_empty_patterns("x\nhow-to/*\nno-such-page*\ny\n") == "x\nhow-to/*\ny\n"
+    assert gather.without_empty_patterns("glossar*\n") == "glossar*\n"
+
+
 def test_every_module_has_a_page_of_the_reference_with_its_first_sentence():
     made = gather.module_pages()
     names = {path.stem for path in MODULES if path.suffix == ".py" or (path / "__init__.py").exists()}
     assert set(made) == names | {"index"}
     assert "automodule:: pyramidcolor.losses" in made["losses"]
-    assert "| [`losses`](losses.md) | The losses: the wrapped hue distance (Eq" in made["index"]
+    assert (
+        "| [`losses`](losses.md) | The losses: the wrapped hue distance (Eq. 2), hue and saturation together (Eq. 1), "
+        in made["index"]
+    )
 
 
 def test_the_command_line_s_page_has_every_command_and_not_the_terminal_s_width(monkeypatch):

@@ -25,6 +25,8 @@ from pyramidcolor.notebooks import find_notebooks
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "docs/learning_path.md", "docs/how-to/choose-a-budget.md")
 
+BENCH = ROOT / "benchmarks" / "results" / "bench.json"  # of the last `make bench`
+
 _SHOWN = ("saturation_ratio", "colorfulness_ratio", "hue_error_degrees", "balanced_hue_error_degrees")
 _PART = re.compile(r"(<!-- ([\w-]+): made by .*? -->\n)(.*?)(<!-- end of \2 -->)", re.DOTALL)
 _TIMES = re.compile(r"([^.;]*?) on a\s+laptop's CPU; ([^.;]*?) to (?:read and )?play\.")
@@ -97,15 +99,18 @@ def figures(folder: Path) -> str:
 
 
 def speeds(folder: Path) -> str:
-    """How fast, in ratios, as `make bench` stored them: its results' field `headline`, a list of measure, against and ratio."""
-    found = []
-    for path in sorted((ROOT / "benchmarks" / "results").glob("*.json")):
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        found += stored.get("headline", []) if isinstance(stored, dict) else []
-    if not found:
-        return "Not measured yet: `make bench` will store the ratios."
-    lines = ["| measure | against | ratio |", "|---|---|---:|"]
-    return "\n".join(lines + [f"| {row['measure']} | {row['against']} | {row['ratio']} |" for row in found])
+    """How many times faster than others, or smaller: what `make bench` has a goal for, and found."""
+    if not BENCH.exists():
+        return "Speeds: `make bench` measures them; not done yet."
+    rows = json.loads(BENCH.read_text(encoding="utf-8"))["rows"]
+    shown = [
+        row for row in rows if row["value"] is not None and row["goal"] is not None and not row["at_most"]
+    ]
+    lines = ["| speed | against | |", "|---|---|---:|"]
+    return "\n".join(
+        lines
+        + [f"| {row['measure']} | {row['against']} | {row['value']:.3g}{row['unit']} |" for row in shown]
+    )
 
 
 def notebooks(folder: Path) -> str:
