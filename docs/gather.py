@@ -83,13 +83,14 @@ def rewrite_links(text: str, source: Path, page: Path) -> str:
 
 
 def without_empty_patterns(text: str) -> str:
-    """A table of contents without the patterns, such as `how-to/*`, that no page matches: Sphinx would warn of them."""
-    return re.sub(
-        r"^[\w/-]+\*$\n",
-        lambda match: match[0] if [*DOCS.glob(match[0].strip() + ".*")] else "",
-        text,
-        flags=re.MULTILINE,
-    )
+    """A table of contents without the patterns, such as `how-to/*`, that take in no page that it does not name: Sphinx warns of them."""
+    named = set(text.splitlines())
+
+    def kept(match: re.Match) -> str:
+        pages = (path.relative_to(DOCS).with_suffix("").as_posix() for path in DOCS.glob(f"{match[1]}.*"))
+        return match[0] if set(pages) - named else ""
+
+    return re.sub(r"^([\w/-]+\*)$\n", kept, text, flags=re.MULTILINE)
 
 
 def _readme(page: Path) -> str:
