@@ -10,7 +10,7 @@ STAMP := .venv/.installed
 RIVALS := .venv/.installed-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help notebooks test test-notebooks test-browser lab lint refresh weights bench lock clean
+.PHONY: help notebooks test test-notebooks test-browser lab docs links lint refresh pages weights bench lock clean
 
 help: ## show this list
 	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,14 @@ lab: $(STAMP) ## open JupyterLab on the notebooks (this machine only, with a tok
 	    --ServerApp.tornado_settings='{"websocket_max_message_size": 104857600}' \
 	    --KernelManager.transport_encryption=auto $$root $(ARGS)
 
+# Warnings are errors. -E: all pages anew, else an old one keeps its old table of contents. The checks after it find what Sphinx lets pass, and no page asks another host.
+docs: $(STAMP) ## build the site from the notebooks as they are stored, offline; pages go to docs/_build/html
+	@$(PY) -m sphinx -E -W --keep-going -q -b html docs docs/_build/html $(ARGS)
+	@$(PY) docs/check_pages.py docs/_build/html
+
+links: $(STAMP) ## try the links to other hosts, in the site and README; needs a network
+	@$(PY) -m sphinx -q -b linkcheck docs docs/_build/linkcheck $(ARGS)
+
 lint: $(STAMP) ## check style and format, notebooks included
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
@@ -45,6 +53,10 @@ lint: $(STAMP) ## check style and format, notebooks included
 refresh: $(STAMP) ## run the notebooks and their solutions, and store their outputs in them
 	@$(PY) -m pyramidcolor notebooks refresh $(ARGS)
 	@$(PY) -m pyramidcolor notebooks refresh --folder notebooks/solutions $(ARGS)
+
+pages: $(STAMP) ## write anew what README.md and docs take from weights, notebooks and benchmarks, and their pictures
+	@$(PY) tools/make_pictures.py
+	@$(PY) tools/fill_pages.py
 
 weights: $(STAMP) ## train the weights of the package: make weights PHOTOS=folder (with train and val in it)
 	@[ -n "$(PHOTOS)" ] || { echo "Name a folder that holds train and val: make weights PHOTOS=..." >&2; exit 1; }
@@ -59,8 +71,8 @@ lock: $(STAMP) ## write constraints.txt anew from pyproject.toml and pins.txt (A
 	@$(PY) -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 -c pins.txt \
 	    --no-annotate --no-header --no-emit-index-url --quiet -o constraints.txt $(ARGS)
 
-clean: ## remove .venv, caches and what the notebooks wrote; data, runs and your pictures stay
-	rm -rf .venv out/notebooks out/browser .pytest_cache .ruff_cache
+clean: ## remove .venv, caches, the site and what the notebooks wrote; data, runs and your pictures stay
+	rm -rf .venv out/notebooks out/browser docs/_build docs/api docs/notebooks docs/repository .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is written last, so that an install that broke off is taken up again by the next call.
@@ -72,7 +84,7 @@ $(STAMP): pyproject.toml constraints.txt
 	    " make PYTHON=..." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@echo "Installing the pinned packages into .venv; the first time this takes some minutes."
-	@$(PY) -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[notebooks,dev]'
+	@$(PY) -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[notebooks,docs,dev]'
 	@$(PY) -m ipykernel install --sys-prefix --name python3 >/dev/null
 	@mkdir -p .venv/share/jupyter/lab/settings
 	@echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' \

@@ -31,7 +31,7 @@ class Budget:
     compiles: bool = False
 
     def training(self) -> dict[str, Any]:
-        """The part of it that a `training.TrainingConfig` takes, by name."""
+        """The part of it that a `recipes.TrainingConfig` takes, by name."""
         return {"size": self.train_side, "epochs": self.epochs, "epoch_photos": self.epoch_photos}
 
 

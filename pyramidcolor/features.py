@@ -36,13 +36,15 @@ def pyramid_features(model: TwoStageColorizer, gray: Tensor) -> dict[str, Tensor
 
     Returns:
         For each of `FEATURES` a tensor `(B, C, h, w)` on the CPU:
-            "gray" is what came in;
-            "low chroma" is stage one's answer, and "low input" that joined with the gray of the low scale;
-            "low features" come out of the low branch, and "deconvolved" is the same at the middle scale;
-            "middle input" is the low input enlarged, and "middle features" come out of the middle branch;
-            "joined input" is both branches' features, and "joined features" come out of the convolutions behind them;
-            "full features" is what the last deconvolution gives, and "full input" that joined with the gray at full size;
-            "chroma" is the network's answer, in [-1, 1].
+
+        - "gray" is what came in;
+        - "low chroma" is stage one's answer, and "low input" that joined with the gray of the low scale;
+        - "low features" come out of the low branch, and "deconvolved" is the same at the middle scale;
+        - "middle input" is the low input enlarged, and "middle features" come out of the middle branch;
+        - "joined input" is both branches' features, and "joined features" come out of the convolutions behind them;
+        - "full features" is what the last deconvolution gives, and "full input" that joined with the gray at full size;
+        - "chroma" is the network's answer, in [-1, 1].
+
         A network built with `full_gray=False` has no "full input".
 
     Raises:

@@ -169,6 +169,7 @@ class Run:
         self._moments: dict[str, Tensor] = {}
         if self.out is not None:
             self._prepare_files()
+        self.colorizer.model.eval()  # a run that is already over is not trained, and goes to its user like this
 
     @property
     def phase(self) -> str | None:

@@ -6,11 +6,12 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torch import nn
 
 from pyramidcolor.__main__ import main
-from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, save_checkpoint
+from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, load_tensors, save_checkpoint
 from pyramidcolor.images import sample_photo, to_image
 from pyramidcolor.packing import draw_places365
 
@@ -116,6 +117,18 @@ def test_training_goes_from_photos_to_weights_and_colors(album, tmp_path, capsys
         main(["colorize", str(album / "coffee-0.png"), "--weights", str(out), "-o", str(tmp_path / "c.png")])
         == 0
     )
+
+
+def test_the_command_of_a_run_that_is_over_leaves_its_weights_as_they_are(tmp_path, album):
+    out = tmp_path / "my.safetensors"
+    command = ["train", str(album), "-o", str(out), *TINY]
+    assert main(command) == 0
+    tensors, said = load_tensors(out)
+    assert main(command) == 0
+    again, said_again = load_tensors(out)
+    assert said_again == said
+    for name, tensor in tensors.items():
+        assert torch.equal(again[name], tensor), name
 
 
 def test_stages_can_be_trained_one_by_one(album, tmp_path):

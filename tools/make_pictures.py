@@ -10,13 +10,34 @@ import argparse
 from pathlib import Path
 
 import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
 
-from pyramidcolor.batches import center_view
 from pyramidcolor.checkpoints import load_checkpoint, load_pretrained
-from pyramidcolor.images import SAMPLE_PHOTOS, sample_photo, to_image, write_image
+from pyramidcolor.images import SAMPLE_PHOTOS, resize, sample_photo, to_image, write_image
 from pyramidcolor.inference import colorize_by_stage
 
-SIDE = 256  # pixels of each square
+SIZE = (192, 288)  # height and width of each tile in pixels: multiples of 16, for the network
+TITLES = ("gray", "stage one", "stage two", "true")
+TITLE_HEIGHT = 44  # pixels
+
+
+def tile(photo: Tensor) -> Tensor:
+    """The upper middle of a photo `(3, H, W)`, where faces are: as much as a tile's shape takes, at its size."""
+    height, width = photo.shape[-2:]
+    rows, columns = min(height, width * SIZE[0] // SIZE[1]), min(width, height * SIZE[1] // SIZE[0])
+    left = (width - columns) // 2
+    return resize(photo[:, :rows, left : left + columns], SIZE)
+
+
+def with_titles(sheet: Image.Image) -> Image.Image:
+    """The sheet below a white band that names its columns."""
+    titled = Image.new("RGB", (sheet.width, sheet.height + TITLE_HEIGHT), "white")
+    titled.paste(sheet, (0, TITLE_HEIGHT))
+    draw, font = ImageDraw.Draw(titled), ImageFont.load_default(size=28)
+    for column, title in enumerate(TITLES):
+        draw.text(((column + 0.5) * SIZE[1], TITLE_HEIGHT / 2), title, "black", font, anchor="mm")
+    return titled
 
 
 def main() -> None:
@@ -30,11 +51,11 @@ def main() -> None:
     colorizer = load_checkpoint(args.weights) if args.weights else load_pretrained()
     rows = []
     for name in SAMPLE_PHOTOS:
-        photo = center_view(sample_photo(name), SIDE)
+        photo = tile(sample_photo(name))
         rows.append(torch.cat([*colorize_by_stage(photo, colorizer).values(), photo], -1))
     args.out.mkdir(parents=True, exist_ok=True)
-    write_image(to_image(torch.cat(rows, -2)), args.out / "stages.jpg", quality=88)
-    print(f"{args.out / 'stages.jpg'}: {', '.join(SAMPLE_PHOTOS)}; gray, stage one, stage two, true")
+    write_image(with_titles(to_image(torch.cat(rows, -2))), args.out / "stages.jpg", quality=88)
+    print(f"{args.out / 'stages.jpg'}: {', '.join(SAMPLE_PHOTOS)}; {', '.join(TITLES)}")
 
 
 if __name__ == "__main__":
