@@ -42,6 +42,7 @@ ORDER = [
     "jobs",
     "launching",
     "baselines",
+    "comparison",
     "exercises",
     "widgets",
     "notebooks",
