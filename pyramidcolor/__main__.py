@@ -175,6 +175,9 @@ def _add_comparison_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--memory", default="2 GiB", help="for decoded photos (default: %(default)s)")
     parser.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="runs at once (default: %(default)s)"
+    )
+    parser.add_argument(
         "--out", default="methods.json", metavar="FILE", help="the result file (default: %(default)s)"
     )
 
@@ -338,6 +341,7 @@ def _compare(args: argparse.Namespace) -> int:
         methods=args.methods,
         seeds=args.seeds,
         memory=args.memory,
+        processes=args.processes,
         report=_print,
     )
     return 0

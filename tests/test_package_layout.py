@@ -42,6 +42,7 @@ ORDER = [
     "jobs",
     "launching",
     "baselines",
+    "comparison_results",
     "comparison",
     "exercises",
     "widgets",
