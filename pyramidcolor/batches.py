@@ -85,6 +85,7 @@ class BatchReader:
         threads: how many threads prepare batches.
 
     Attributes:
+        chosen: for each batch the places of its photos in the set, `(B,)`.
         waited: seconds that the caller has waited for batches.
 
     Raises:
@@ -117,6 +118,7 @@ class BatchReader:
             range(start + rank * batch_size, start + (rank + 1) * batch_size) for start in starts
         ]
         self._order, self._key = order, (seed, epoch)
+        self.chosen = [order[batch.start : batch.stop] for batch in self._batches]
         self.waited = 0.0
 
     def __len__(self) -> int:

@@ -16,7 +16,9 @@ from torch import Tensor
 from .color import hsv_to_rgb, lab_to_rgb, rgb_to_hsv, rgb_to_lab, rgb_to_yuv, yuv_to_rgb
 from .images import enlarge_chroma, hue_of_point, shrink
 
-_LAB_REACH = 110.0  # no sRGB color has an a or b farther than 107.9 from 0
+LAB_REACH = 110.0
+"""What a and b of Lab are divided by: no sRGB color has one farther than 107.9 from 0."""
+
 _LAB_RADIUS = 134.0  # nor a point (a, b) farther than 133.9 from gray: pure blue's
 _U_REACH, _V_REACH = 0.4361, 0.615  # a hair above the U of pure blue, 0.43601, and the V of pure red, 0.61498
 
@@ -235,11 +237,11 @@ def _decode_hsv_point(gray: Tensor, chroma: Tensor) -> Tensor:
 
 def _encode_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
     lab = rgb_to_lab(rgb)
-    return lab[..., :1, :, :] / 50 - 1, lab[..., 1:, :, :] / _LAB_REACH
+    return lab[..., :1, :, :] / 50 - 1, lab[..., 1:, :, :] / LAB_REACH
 
 
 def _decode_lab(gray: Tensor, chroma: Tensor) -> Tensor:
-    return lab_to_rgb(torch.cat((50 * (gray + 1), chroma * _LAB_REACH), -3)).clamp(0, 1)
+    return lab_to_rgb(torch.cat((50 * (gray + 1), chroma * LAB_REACH), -3)).clamp(0, 1)
 
 
 def _encode_lab_polar(rgb: Tensor) -> tuple[Tensor, Tensor]:

@@ -138,12 +138,12 @@ class HintedPhoto:
         return torch.from_numpy(spread.T.reshape(3, *shape)).float().split((1, 2))
 
 
-def neighbor_weights(gray: np.ndarray, contrast: float = CONTRAST) -> sparse.csr_matrix:
+def neighbor_weights(gray: np.ndarray, contrast: float | np.ndarray = CONTRAST) -> sparse.csr_matrix:
     """How much each of its eight neighbors counts for a pixel: exp(-(gray difference)^2 / (2 contrast^2)), summing to 1.
 
     Args:
         gray: `(H, W)` in [0, 1].
-        contrast: see `CONTRAST`.
+        contrast: see `CONTRAST`; or `(H, W)`, one for each pixel.
 
     Returns:
         `(H * W, H * W)`; row r holds the weights of pixel r's neighbors, pixels counted row by row.
@@ -151,9 +151,10 @@ def neighbor_weights(gray: np.ndarray, contrast: float = CONTRAST) -> sparse.csr
     Raises:
         ValueError: if `contrast` is not positive.
     """
-    if not contrast > 0:
+    if not np.all(np.asarray(contrast) > 0):
         raise ValueError(f"contrast must be positive, got {contrast}")
     height, width = gray.shape
+    scale = np.broadcast_to(contrast, gray.shape).ravel()
     number = np.arange(gray.size).reshape(gray.shape)
     ones, others = [], []
     for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
@@ -161,10 +162,10 @@ def neighbor_weights(gray: np.ndarray, contrast: float = CONTRAST) -> sparse.csr
         others.append(number[down:, max(0, right) : width + min(0, right)].ravel())
     ones, others = np.concatenate(ones), np.concatenate(others)
     # A floor, because an extreme pixel between unlike neighbors would else divide 0 by 0.
-    step = gray.ravel()[ones] - gray.ravel()[others]
-    weight = np.maximum(np.exp(-(step**2) / (2 * contrast**2)), 1e-6)
-    both = sparse.coo_matrix((weight, (ones, others)), (gray.size, gray.size)).tocsr()
-    both = both + both.T
+    rows, columns = np.concatenate((ones, others)), np.concatenate((others, ones))
+    step = gray.ravel()[rows] - gray.ravel()[columns]
+    weight = np.maximum(np.exp(-(step**2) / (2 * scale[rows] ** 2)), 1e-6)
+    both = sparse.coo_matrix((weight, (rows, columns)), (gray.size, gray.size)).tocsr()
     return sparse.diags(1 / np.asarray(both.sum(1)).ravel()) @ both
 
 

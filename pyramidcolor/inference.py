@@ -143,7 +143,7 @@ def predict_chroma(gray: Tensor, colorizer: Colorizer, working_size: int | None 
     working_size = colorizer.working_size if working_size is None else working_size
     if working_size < multiple:
         raise ValueError(f"working_size must be at least {multiple} for this network, got {working_size}")
-    small = resize(gray, _working_shape(gray.shape[-2:], working_size, multiple))
+    small = resize(gray, working_shape(gray.shape[-2:], working_size, multiple))
     return colorizer.model(small[None].to(_device(colorizer)))[0].float().cpu()
 
 
@@ -416,8 +416,18 @@ def _colorize_tensor(photo: Tensor, colorizer: Colorizer, options: dict[str, flo
     return colored if photo.ndim == 4 else colored[0]
 
 
-def _working_shape(size: tuple[int, int], working_size: int, multiple: int) -> tuple[int, int]:
-    """Height and width for the network: the photo's shape at the working area, in multiples of the low factor."""
+def working_shape(size: tuple[int, int], working_size: int, multiple: int) -> tuple[int, int]:
+    """Height and width for a network: a photo's shape at the working area, in multiples of a number.
+
+    Args:
+        size: the photo's height and width.
+        working_size: side of a square of the wanted area, at least `multiple`.
+        multiple: what both sides must be divisible by, such as the network's low factor.
+
+    Example:
+        >>> working_shape((600, 800), 64, 16)
+        (48, 80)
+    """
     scale = working_size / (size[0] * size[1]) ** 0.5
     # The longest side is bounded, because a strip one pixel high would else become as long as it is.
     longest = 16 * working_size // multiple

@@ -126,6 +126,25 @@ class Method(ABC):
         return 0
 
 
+class UntrainedMethod(Method):
+    """A method that learns nothing: `fit` returns at once, whatever it is given."""
+
+    trains = False
+
+    def steps_of(
+        self,
+        photos: Sequence[Tensor],
+        *,
+        steps: int,
+        batch_size: int = 16,
+        size: int = 64,
+        seed: int = 0,
+        labels: Sequence[int] | None = None,
+    ) -> Iterator[tuple[int, float]]:
+        """Nothing."""
+        return iter(())
+
+
 def check_photo(photo: Tensor, name: str = "photo") -> None:
     """Raise ValueError, naming `name`, unless `photo` is a tensor `(3, H, W)` of values in [0, 1]."""
     if photo.ndim != 3 or photo.shape[0] != 3 or not photo.numel():
