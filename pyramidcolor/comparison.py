@@ -429,9 +429,14 @@ def _place_of(row: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _run_in_words(row: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+    steps = facts["steps"]
+    trained = (
+        f"{steps:,} step{'' if steps == 1 else 's'} in {row['training_seconds']:.0f} s, "
+        if facts["trains"]
+        else ""
+    )
     told = f", told: {TOLD[facts['needs']]}" if facts["needs"] else ""
     return (
-        f"{row['method']}, seed {row['seed']}: {facts['steps']:,} steps in {row['training_seconds']:.0f} s, "
-        f"{row['seconds_a_photo']:.2f} s a photo; saturation {row['saturation_ratio']:.2f}, "
-        f"hue error {row['hue_error_degrees']:.1f}°, PSNR {row['psnr']:.1f} dB{told}"
+        f"{row['method']}, seed {row['seed']}: {trained}{row['seconds_a_photo']:.2f} s a photo; "
+        f"saturation {row['saturation_ratio']:.2f}, hue error {row['hue_error_degrees']:.1f}°, PSNR {row['psnr']:.1f} dB{told}"
     )

@@ -158,7 +158,11 @@ def markdown_table(results: Mapping[str, Any], names: Sequence[str] | None = Non
         if facts is None:
             start = [UNTRAINED[name], "", "", ""]
         else:
-            title = f"{facts['title']} ({len(rows)} seeds)" if _seeds_differ(results) else facts["title"]
+            title = (
+                f"{facts['title']} ({_count(len(rows), 'seed')})"
+                if _seeds_differ(results)
+                else facts["title"]
+            )
             learned = [f"{facts['parameters']:,}", f"{facts['steps']:,}"] if facts["trains"] else ["", ""]
             start = [title, TOLD[facts["needs"]], *learned]
         lines.append(
@@ -172,6 +176,10 @@ def _cell(values: Sequence[float | None], digits: int) -> str:
     # JSON has no NaN and no infinity: nothing to measure, as the bleeding of a gray picture.
     finite = [value for value in values if value is not None and abs(value) < float("inf")]
     return spread(finite, digits) if finite and len(finite) == len(values) else "–"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _seeds_differ(results: Mapping[str, Any]) -> bool:
