@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from .files import read_result
 from .images import SAMPLE_PHOTOS, read_photo, sample_photo, to_image
 from .jobs import COLUMNS
 from .plotting import DescribedFigure, contact_sheet
-from .space_comparison import spread
+from .space_comparison import spread, values_of
 
 UNTRAINED = {"gray": "gray (V)", "gray-lab": "gray (L)", "tint": "one tint"}
 """The rows to beat, and what a table calls them."""
@@ -143,33 +144,35 @@ def _parsed(results: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def markdown_table(results: Mapping[str, Any], names: Sequence[str] | None = None) -> str:
+def markdown_table(
+    results: Mapping[str, Any], names: Sequence[str] | None = None, measures: Sequence[str] | None = None
+) -> str:
     """A table in Markdown: a line for gray, gray of Lab, the tint and each method, with the mean over seeds and the lowest to the highest.
 
     Args:
-        results: as `compare` returns them.
+        results: as `comparison.compare` returns them.
         names: which methods, and of `UNTRAINED`; None for all, in the order of history.
+        measures: keys of `jobs.COLUMNS`; None for all of them.
     """
     names = [*UNTRAINED, *by_year(results)] if names is None else names
-    lines = [["", "told", "parameters", "steps", *(title for title, _ in COLUMNS.values())]]
+    columns = COLUMNS if measures is None else {key: COLUMNS[key] for key in measures}
+    lines = [["", "told", "parameters", "steps", *(title for title, _ in columns.values())]]
     for name in names:
         rows = [row for row in results["rows"] if row["method"] == name]
-        facts = results["methods"].get(name)
-        if facts is None:
-            start = [UNTRAINED[name], "", "", ""]
-        else:
-            title = (
-                f"{facts['title']} ({_count(len(rows), 'seed')})"
-                if _seeds_differ(results)
-                else facts["title"]
-            )
-            learned = [f"{facts['parameters']:,}", f"{facts['steps']:,}"] if facts["trains"] else ["", ""]
-            start = [title, TOLD[facts["needs"]], *learned]
-        lines.append(
-            start + [_cell([row[key] for row in rows], digits) for key, (_, digits) in COLUMNS.items()]
-        )
+        cells = [_cell([row[key] for row in rows], digits) for key, (_, digits) in columns.items()]
+        lines.append([*_start_of_line(results, name, len(rows)), *cells])
     ruler = ["---", "---", *["---:"] * (len(lines[0]) - 2)]
     return "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], ruler, *lines[1:]])
+
+
+def _start_of_line(results: Mapping[str, Any], name: str, seeds: int) -> list[str]:
+    facts = results["methods"].get(name)
+    if facts is None:
+        return [UNTRAINED[name], "", "", ""]
+    counts = {sum(row["method"] == one for row in results["rows"]) for one in results["methods"]}
+    told_seeds = f" ({seeds} seed{'' if seeds == 1 else 's'})" if len(counts) > 1 else ""
+    learned = [f"{facts['parameters']:,}", f"{facts['steps']:,}"] if facts["trains"] else ["", ""]
+    return [facts["title"] + told_seeds, TOLD[facts["needs"]], *learned]
 
 
 def _cell(values: Sequence[float | None], digits: int) -> str:
@@ -178,10 +181,44 @@ def _cell(values: Sequence[float | None], digits: int) -> str:
     return spread(finite, digits) if finite and len(finite) == len(values) else "–"
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+def merit(measure: str, value: float | None) -> float:
+    """A figure as a number that is larger where the measure is content; NaN where there is none.
+
+    Ratios are best at 1, as far below it as above, counted in factors; PSNR and SSIM are best high, and all else low.
+
+    Args:
+        measure: a key of `jobs.COLUMNS`.
+        value: the figure, or None.
+
+    Example:
+        >>> merit("psnr", 20.0), merit("delta_e", 12.0), merit("saturation_ratio", 0.5) == merit("saturation_ratio", 2.0)
+        (20.0, -12.0, True)
+    """
+    if value is None:
+        return math.nan
+    if measure in ("psnr", "ssim"):
+        return value
+    if measure.endswith("_ratio"):
+        return -abs(math.log(max(value, 1e-6)))
+    return -value
 
 
-def _seeds_differ(results: Mapping[str, Any]) -> bool:
-    counts = {sum(row["method"] == name for row in results["rows"]) for name in results["methods"]}
-    return len(counts) > 1
+def verdict(rows: Sequence[Mapping[str, Any]], measure: str, name: str, other: str) -> str:
+    """Whether a method's figures are above or below another's in every seed, in words.
+
+    Args:
+        rows: as in a result.
+        measure: a key of `jobs.COLUMNS`.
+        name, other: the two methods.
+
+    Raises:
+        ValueError: if one of them has no row.
+    """
+    one, two = (values_of(rows, which, measure, key="method") for which in (name, other))
+    title = COLUMNS[measure][0]
+    means = " against ".join(f"{sum(some) / len(some):.{COLUMNS[measure][1]}f}" for some in (one, two))
+    if min(one) > max(two):
+        return f"{title}: {means}, {name} above {other} in every seed"
+    if max(one) < min(two):
+        return f"{title}: {means}, {name} below {other} in every seed"
+    return f"{title}: {means}, {name} and {other} overlap"

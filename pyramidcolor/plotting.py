@@ -91,13 +91,16 @@ class DescribedFigure(Figure):
         return data, {"image/png": {"alt": self.alt}}
 
 
-def pictures(images: Mapping[str, Tensor], *, columns: int = 4, alt: str = "") -> DescribedFigure:
+def pictures(
+    images: Mapping[str, Tensor], *, columns: int = 4, alt: str = "", width: float = WIDTH
+) -> DescribedFigure:
     """Pictures side by side, each under its title.
 
     Args:
         images: a picture for each title; gray ones are shown from black (0) to white (1).
         columns: how many stand in one row.
         alt: what there is to see; the titles follow it.
+        width: of a full row, in inches.
 
     Raises:
         ValueError: if there is no picture, or `columns` is less than 1.
@@ -106,7 +109,7 @@ def pictures(images: Mapping[str, Tensor], *, columns: int = 4, alt: str = "") -
         raise ValueError(f"wanted at least one picture and one column, got {len(images)} and {columns}")
     columns = min(columns, len(images))
     rows = math.ceil(len(images) / columns)
-    panel = WIDTH / max(columns, 3)  # one or two pictures stay small
+    panel = width / max(columns, 3)  # one or two pictures stay small
     titles = [textwrap.fill(title, int(13 * panel)) for title in images]  # 13 letters an inch
     lines = max(title.count("\n") + 1 for title in titles)
     tallest = max(image.shape[-2] / image.shape[-1] for image in images.values())

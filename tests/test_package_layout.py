@@ -44,6 +44,7 @@ ORDER = [
     "baselines",
     "comparison_results",
     "comparison",
+    "comparison_views",
     "exercises",
     "widgets",
     "notebooks",
