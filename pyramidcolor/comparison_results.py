@@ -103,18 +103,23 @@ def pictures_of(results: Mapping[str, Any]) -> dict[str, dict[str, Tensor]]:
     return {"gray": {name: gray_picture(photo) for name, photo in true.items()}} | kept | {"true": true}
 
 
-def sheet_of(results: Mapping[str, Any], photos: Sequence[str] = SAMPLE_PHOTOS) -> DescribedFigure:
+def sheet_of(
+    results: Mapping[str, Any], photos: Sequence[str] = SAMPLE_PHOTOS, side: float = 1.28
+) -> DescribedFigure:
     """The contact sheet of a result: a row for gray, for each method and for the truth, a column a photo.
 
     Args:
         results: as `compare` returns them.
         photos: which of scikit-image's.
+        side: of a picture, as in `plotting.contact_sheet`.
     """
     titles = {"gray": "gray", "true": "true"} | {
         name: facts["title"] for name, facts in results["methods"].items()
     }
     rows = {titles[name]: [row[photo] for photo in photos] for name, row in pictures_of(results).items()}
-    return contact_sheet(rows, alt=f"{', '.join(photos)}, one a column; each row another way to color them.")
+    return contact_sheet(
+        rows, side=side, alt=f"{', '.join(photos)}, one a column; each row another way to color them."
+    )
 
 
 def _decoded(text: str) -> Tensor:
@@ -145,7 +150,10 @@ def _parsed(results: dict[str, Any]) -> dict[str, Any]:
 
 
 def markdown_table(
-    results: Mapping[str, Any], names: Sequence[str] | None = None, measures: Sequence[str] | None = None
+    results: Mapping[str, Any],
+    names: Sequence[str] | None = None,
+    measures: Sequence[str] | None = None,
+    facts: bool = True,
 ) -> str:
     """A table in Markdown: a line for gray, gray of Lab, the tint and each method, with the mean over seeds and the lowest to the highest.
 
@@ -153,15 +161,17 @@ def markdown_table(
         results: as `comparison.compare` returns them.
         names: which methods, and of `UNTRAINED`; None for all, in the order of history.
         measures: keys of `jobs.COLUMNS`; None for all of them.
+        facts: whether to say what each is told, how many numbers it learns, and in how many steps.
     """
     names = [*UNTRAINED, *by_year(results)] if names is None else names
     columns = COLUMNS if measures is None else {key: COLUMNS[key] for key in measures}
-    lines = [["", "told", "parameters", "steps", *(title for title, _ in columns.values())]]
+    given = ["told", "parameters", "steps"] if facts else []
+    lines = [["", *given, *(title for title, _ in columns.values())]]
     for name in names:
         rows = [row for row in results["rows"] if row["method"] == name]
         cells = [_cell([row[key] for row in rows], digits) for key, (_, digits) in columns.items()]
-        lines.append([*_start_of_line(results, name, len(rows)), *cells])
-    ruler = ["---", "---", *["---:"] * (len(lines[0]) - 2)]
+        lines.append([*_start_of_line(results, name, len(rows))[: 1 + len(given)], *cells])
+    ruler = ["---", *["---"] * facts, *["---:"] * (len(lines[0]) - 1 - facts)]
     return "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], ruler, *lines[1:]])
 
 
