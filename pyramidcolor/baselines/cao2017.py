@@ -46,6 +46,7 @@ class Generator(nn.Module):
                 self.norms.append(nn.BatchNorm2d(width))
             ins = width
         initialize_he(self)
+        nn.init.zeros_(self.layers[-1].weight)  # gray at first
 
     def forward(self, gray: Tensor, noise: Tensor) -> Tensor:
         """In [-1, 1] by a tanh."""
@@ -92,6 +93,7 @@ class Cao2017(LearnedMethod):
     samples = True
     color_space = YUV
     multiple = 16
+    learning_rate = 2e-3
 
     def __init__(self, width: int = 32, noise: int = 8, leading: float = 10.0):
         self.width, self.noise, self.leading = width, noise, leading
@@ -104,10 +106,11 @@ class Cao2017(LearnedMethod):
         )
 
     def optimizers(self) -> list[torch.optim.Optimizer]:
-        """One for each network."""
+        """One for each network; a discriminator that learns as fast as the generator would win."""
+        rates = self.learning_rate, self.learning_rate / 4
         return [
             torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, 0.9))
-            for network, rate in zip(self.network.values(), (2e-3, 5e-4), strict=True)
+            for network, rate in zip(self.network.values(), rates, strict=True)
         ]
 
     def learn(

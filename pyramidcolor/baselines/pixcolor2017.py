@@ -114,7 +114,11 @@ class PixColorNets(nn.Module):
             *_convolution(width // 2, width // 2),
             nn.Conv2d(width // 2, 2, 3, padding=1),
         )
-        initialize_he(self)
+        initialize_he(self.conditioning)
+        initialize_he(self.refinement)
+        # All colors alike at first, and no correction: else the first hundred steps only unlearn.
+        nn.init.zeros_(self.pixel_cnn.last.weight)
+        nn.init.zeros_(self.refinement[-1].weight)
 
     def refine(self, gray: Tensor, low_chroma: Tensor) -> Tensor:
         """Chroma `(B, 2, H, W)` for gray `(B, 1, H, W)`: the grid `(B, 2, h, w)`, enlarged and corrected along the picture's edges."""
@@ -127,14 +131,16 @@ class PixColor2017(LearnedMethod):
 
     Args:
         width: channels of the PixelCNN.
-        temperature: of the drawing; 1 draws as likely as learned, toward 0 the likeliest color is taken at each place.
+        temperature: of the drawing. 1 draws as likely as learned, toward 0 the likeliest color is taken at each place. A
+            network that was trained for minutes doubts more than it should, so less than 1 it is.
     """
 
     name, title, year = "pixcolor2017", "PixColor (Guadarrama et al.) 2017", 2017
     samples = True
     color_space = YUV
+    learning_rate = 2e-3
 
-    def __init__(self, width: int = 48, temperature: float = 1.0):
+    def __init__(self, width: int = 48, temperature: float = 0.5):
         self.width, self.temperature = width, temperature
         super().__init__()
 

@@ -6,7 +6,7 @@ same size from the way down. For colors it became usual through Isola, Zhu, Zhou
 conditional adversarial networks", CVPR 2017 (section 3.2). It is trained here as the paper's pyramid in Lab is, with plain L1
 on ab, and is as large; so a difference between the two is the pyramid's.
 
-Left out: the discriminator of the second source, one of the first's four halvings, and its unpadded convolutions.
+Left out: the discriminator of the second source; three quarters of the first one's widths, and its unpadded convolutions.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ from ..models import initialize_he
 from .learned import LearnedMethod
 
 
+WIDTHS = (16, 32, 64, 128, 204)
+"""Features at each level of the U-Net, from full size down."""
+
+
 class UNet(nn.Module):
     """A U-Net with batch normalization: gray `(B, 1, H, W)` to chroma `(B, channels, H, W)`, both in [-1, 1].
 
@@ -28,7 +32,7 @@ class UNet(nn.Module):
         widths: features at each level, from full size down; each level halves the sides.
     """
 
-    def __init__(self, channels: int = 2, widths: tuple[int, ...] = (30, 60, 120, 216)):
+    def __init__(self, channels: int = 2, widths: tuple[int, ...] = WIDTHS):
         super().__init__()
         self.down, self.up, self.joined = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         ins = 1
@@ -42,6 +46,7 @@ class UNet(nn.Module):
         self.last = nn.Conv2d(ins, channels, 1)
         self.halve = nn.MaxPool2d(2)
         initialize_he(self)
+        nn.init.zeros_(self.last.weight)  # gray at first; a random answer would have to be unlearned
 
     def forward(self, gray: Tensor) -> Tensor:
         """H and W are multiples of 2 for each level but the first."""
@@ -56,14 +61,23 @@ class UNet(nn.Module):
 
 
 class UNetLab(LearnedMethod):
-    """A plain U-Net in Lab."""
+    """A plain U-Net in Lab.
+
+    Args:
+        widths: as in `UNet`. The default has as many parameters as "pyramid-lab", to a hundredth.
+    """
 
     name, title, year = "unet-lab", "Plain U-Net in Lab", 2015
     color_space = LAB
+    multiple = 16
+
+    def __init__(self, widths: tuple[int, ...] = WIDTHS):
+        self.widths = widths
+        super().__init__()
 
     def build(self) -> nn.Module:
-        """As many parameters as "pyramid-lab", to a hundredth."""
-        return UNet(LAB.chroma_channels)
+        """The network."""
+        return UNet(LAB.chroma_channels, self.widths)
 
     def loss(self, gray: Tensor, chroma: Tensor, labels: Tensor | None, noise: torch.Generator) -> Tensor:
         """L1, as for the pyramid in Lab."""

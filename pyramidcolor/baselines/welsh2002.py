@@ -66,17 +66,17 @@ def jittered_places(size: tuple[int, int], count: int, seed: int) -> Tensor:
 
 
 class Welsh2002(UntrainedMethod):
-    """Welsh, Ashikhmin and Mueller 2002. The seed decides which of the example's pixels are looked at.
+    """Welsh, Ashikhmin and Mueller 2002.
 
     Args:
-        samples: how many.
+        count: how many pixels of the example are looked at.
     """
 
     name, title, year = "welsh2002", "Welsh, Ashikhmin, Mueller 2002 (example)", 2002
     needs = "example"
 
-    def __init__(self, samples: int = SAMPLES):
-        self.count = samples
+    def __init__(self, count: int = SAMPLES):
+        self.count = count
 
     def colorize(self, photo: Tensor, *, seed: int = 0, hint: Scribbles | Tensor | None = None) -> Tensor:
         check_photo(photo)
@@ -85,7 +85,7 @@ class Welsh2002(UntrainedMethod):
         check_photo(hint, "the example")
         gray = LAB.gray(photo)
         example_gray, example_chroma = LAB.encode(hint)
-        places = jittered_places(hint.shape[-2:], self.count, seed)
+        places = jittered_places(hint.shape[-2:], self.count, seed=0)
         matched = remapped(example_gray, gray)
         known = torch.stack((matched, texture(matched))).flatten(1)[:, places].T
         wanted = torch.stack((gray, texture(gray))).flatten(1).T

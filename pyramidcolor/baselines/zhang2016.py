@@ -21,6 +21,7 @@ from ..batches import center_view
 from ..color import rgb_to_lab
 from ..colorspaces import LAB, LAB_REACH
 from ..images import resize
+from ..models import initialize_he
 from .learned import LearnedMethod
 
 GRID = 10.0
@@ -44,8 +45,10 @@ def ab_bins() -> Tensor:
     """
     level = torch.linspace(0, 1, 128)
     rgb = torch.stack(torch.meshgrid(level, level, level, indexing="ij")).flatten(2)
-    places = (rgb_to_lab(rgb)[1:].flatten(1) / GRID).round().int()
-    return torch.unique(places.T, dim=0) * GRID
+    a, b = (rgb_to_lab(rgb)[1:].flatten(1) / GRID).round().long() + 11  # no a or b lies beyond 11 bins from 0
+    occurs = torch.zeros(23, 23, dtype=torch.bool)
+    occurs[a, b] = True
+    return (occurs.nonzero() - 11) * GRID
 
 
 def soft_encoding(ab: Tensor, bins: Tensor) -> Tensor:
@@ -122,7 +125,7 @@ class Zhang2016(LearnedMethod):
     def build(self) -> nn.Module:
         """Blocks 1 to 8 of the paper's table: at 1, 1/2, 1/4, then 1/8 of the side, dilated twice, and up again to 1/4."""
         one, two, four, eight = (self.width * times for times in (1, 2, 4, 8))
-        return nn.Sequential(
+        network = nn.Sequential(
             *_block(1, one, convolutions=2, halves=True),
             *_block(one, two, convolutions=2, halves=True),
             *_block(two, four, convolutions=3, halves=True),
@@ -135,6 +138,9 @@ class Zhang2016(LearnedMethod):
             *_block(four, four, convolutions=2, norm=False),
             nn.Conv2d(four, len(self.bins), 1),
         )
+        initialize_he(network)
+        nn.init.zeros_(network[-1].weight)  # all bins alike at first
+        return network
 
     def prepare(self, photos: Sequence[Tensor], labels: Sequence[int] | None, seed: int) -> None:
         """Count how often each bin occurs among the training photos, as the paper does in ImageNet."""
