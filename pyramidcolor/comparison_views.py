@@ -18,9 +18,10 @@ from .baselines.levin2004 import Levin2004
 from .colorspaces import YUV
 from .evaluation import gray_picture
 from .metrics import chroma_error, psnr, ssim
-from .plotting import DescribedFigure, pictures, side_by_side
+from .plotting import DescribedFigure, pictures
 
-_PAGE_WIDTH = 3.8  # inches; a notebook holds the page twice
+_PAGE_WIDTH = 3.2  # inches; a notebook holds the page twice, once in its panel
+_DOTS_WIDTH = 3.6
 
 
 def scribbled(photo: Tensor, dots: int = 20, seed: int = 0) -> DescribedFigure:
@@ -36,8 +37,10 @@ def scribbled(photo: Tensor, dots: int = 20, seed: int = 0) -> DescribedFigure:
     dotted = torch.where(mask, true, gray_picture(photo, YUV))
     error = chroma_error(colored, photo)
     panels = {f"{dots} dots": dotted, f"spread: ab error {error:.1f}": colored, "true": photo}
-    return side_by_side(
-        panels, alt="A gray photo with dots of true color, those colors spread over it, and the photo."
+    return pictures(
+        panels,
+        width=_DOTS_WIDTH,
+        alt="A gray photo with dots of true color, those colors spread over it, and the photo.",
     )
 
 
