@@ -8,7 +8,8 @@ After Kuo, Wei and You, "Chroma Component Generation of Gray Images Using Multi-
 - `images`, `photos`, `datasets`, `splits`, `dataset_check`, `scenes`, `batches`: from files and drawn scenes to batches
 - `recipes`, `objective`, `training`, `evaluation`, `metrics`: three phases, and how well they went
 - `space_comparison`: one network in several color spaces, over seeds
-- `baselines`, `comparison`, `comparison_results`, `comparison_views`: other systems, trained for the same compute, and their table
+- `baselines`: small versions of the systems that the paper compares with or cites
+- `comparison`, `comparison_results`, `comparison_views`: those and the pyramid, trained for the same compute, and their table
 - `checkpoints`, `inference`, `hints`: weights files, color for photos of any size, and a reader's own colors in them
 - `plotting`, `widgets`, `exercises`, `budgets`, `notebooks`: what the notebooks stand on
 - `jobs`: the long jobs behind the command line, `python -m pyramidcolor --help`

@@ -15,10 +15,10 @@ def net(kinds=3, width=4):
 
 
 def test_another_global_feature_changes_the_color_of_every_place():
-    network = net()
+    network = net(width=16)
     generator = torch.Generator().manual_seed(1)
-    middle = torch.rand(1, 16, 5, 6, generator=generator)
-    one, other = torch.rand(2, 1, 16, generator=generator)
+    middle = torch.rand(1, 64, 5, 6, generator=generator)
+    one, other = torch.rand(2, 1, 64, generator=generator)
     with torch.no_grad():
         difference = (network.join(middle, one) - network.join(middle, other)).abs().amax(1)
     assert difference.shape == (1, 20, 24)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pyramidcolor.baselines.levin2004 import Levin2004, local_deviation, spread
+from pyramidcolor.baselines.levin2004 import Levin2004, allowed_step, spread
 from pyramidcolor.baselines.method import random_scribbles
 from pyramidcolor.colorspaces import YUV
 from pyramidcolor.hints import neighbor_weights
@@ -34,20 +34,21 @@ def test_every_other_pixel_is_the_weighted_mean_of_its_neighbors():
     gray = np.random.default_rng(0).random((12, 15))
     mask, chroma = scribbled((12, 15), (2, 3, 0.5, -0.2), (9, 11, -0.4, 0.3))
     found = spread(gray, mask, chroma)
-    means = neighbor_weights(gray, local_deviation(gray)) @ found.reshape(2, -1).T
+    means = neighbor_weights(gray, allowed_step(gray)) @ found.reshape(2, -1).T
     free = ~mask.ravel()
     np.testing.assert_allclose(means[free], found.reshape(2, -1).T[free], atol=1e-9)
 
 
 def test_color_fills_what_is_flat_and_stops_at_an_edge():
-    mask, chroma = scribbled((16, 24), (8, 3, 0.5, 0.1), (8, 20, -0.5, 0.2))
+    lines = [(row, column, color, 0.1) for row in range(16) for column, color in ((3, 0.5), (20, -0.5))]
+    mask, chroma = scribbled((16, 24), *lines)
     found = spread(halves(), mask, chroma)[0]
-    # A color that took no notice of the edge would be a slope from 0.5 to -0.5.
-    assert found[:, :10].min() > 0.3
-    assert found[:, 14:].max() < -0.3
-    without_edge = spread(np.full((16, 24), 0.5), mask, chroma)[0]
-    across = [abs(one[8, 11] - one[8, 12]) for one in (found, without_edge)]
-    assert across[0] > 3 * across[1]
+    # A color that takes no notice of the edge is a slope from 0.5 to -0.5, one 17th of it a step.
+    slope = spread(np.full((16, 24), 0.5), mask, chroma)[0]
+    np.testing.assert_allclose(np.diff(slope[:, 3:21]), -1 / 17, atol=1e-6)
+    assert (found[:, 11] - found[:, 12]).min() > 0.5
+    assert found[:, :12].min() > 0.25
+    assert found[:, 12:].max() < -0.25
 
 
 def test_one_scribble_colors_the_whole_photo():
@@ -58,15 +59,15 @@ def test_one_scribble_colors_the_whole_photo():
 
 def test_the_deviation_is_that_of_the_nine_pixels_around():
     gray = np.random.default_rng(0).random((6, 7))
-    deviation = local_deviation(gray)
-    assert deviation[3, 4] == pytest.approx(gray[2:5, 3:6].std())
-    assert deviation[0, 0] == pytest.approx(gray[:2, :2].std())
-    assert local_deviation(np.full((4, 4), 0.5)).min() > 0
+    deviation = allowed_step(gray)
+    assert deviation[3, 4] ** 2 == pytest.approx(0.6 * gray[2:5, 3:6].var())
+    assert deviation[0, 0] ** 2 == pytest.approx(0.6 * gray[:2, :2].var())
+    assert allowed_step(np.full((4, 4), 0.5)).min() > 0
 
 
 def test_neighbors_count_by_the_deviation_around_the_pixel_itself():
     gray = np.random.default_rng(0).random((5, 6))
-    deviation = local_deviation(gray)
+    deviation = allowed_step(gray)
     weights = neighbor_weights(gray, deviation).toarray()
     one, other, third = 2 * 6 + 3, 2 * 6 + 4, 3 * 6 + 3
     steps = [(gray.ravel()[one] - gray.ravel()[place]) ** 2 for place in (other, third)]
@@ -87,10 +88,10 @@ def test_a_large_photo_is_solved_small_and_still_near_its_scribbles():
     photo = torch.full((3, 400, 500), 0.5)
     photo[:, :, 250:] = torch.tensor([0.8, 0.3, 0.3])[:, None, None]
     mask = torch.zeros(400, 500, dtype=torch.bool)
-    mask[200, 100] = mask[200, 400] = True
+    mask[:, 100] = mask[:, 400] = True
     colored = Levin2004().colorize(photo, hint=(mask, photo))
-    torch.testing.assert_close(colored[:, 50, 450], photo[:, 50, 450], atol=0.05, rtol=0)
-    torch.testing.assert_close(colored[:, 50, 50], photo[:, 50, 50], atol=0.05, rtol=0)
+    torch.testing.assert_close(colored[:, 150, 450], photo[:, 150, 450], atol=0.05, rtol=0)
+    torch.testing.assert_close(colored[:, 150, 50], photo[:, 150, 50], atol=0.05, rtol=0)
 
 
 def test_scribbles_that_do_not_fit_are_refused():

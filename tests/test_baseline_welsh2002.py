@@ -75,8 +75,7 @@ def test_places_are_spread_over_the_whole_picture_one_in_each_cell(size):
     assert rows.float().mean() == pytest.approx(size[0] / 2, abs=0.1 * size[0] + 1)
     assert columns.float().mean() == pytest.approx(size[1] / 2, abs=0.1 * size[1] + 1)
     if size == (40, 60):
-        assert len(places) > 150
-        assert len(torch.unique(places)) == len(places)
+        assert len(torch.unique(places)) > 180
 
 
 def test_an_example_is_asked_for():

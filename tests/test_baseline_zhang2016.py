@@ -24,7 +24,7 @@ def test_every_color_has_its_bin_and_every_bin_a_color():
     nearest = torch.cdist(ab, BINS).min(1).values
     assert nearest.max() <= math.hypot(5, 5) + 1e-3  # the corner of a bin
     assert (BINS % 10 == 0).all()
-    assert len(torch.unique(BINS, dim=0)) == len(BINS) == 262  # the paper's list has 313, of which sRGB reaches these
+    assert len(torch.unique(BINS, dim=0)) == len(BINS) == 262  # the paper counts 313
     assert BINS.abs().max() <= 110
 
 
@@ -112,7 +112,10 @@ def test_the_loss_is_least_where_the_network_says_the_soft_truth():
     gray, chroma = LAB.encode(rgb)
     truth = soft_encoding(chroma * 110, method.bins)
     said = {}
-    for name, logits in (("truth", truth.clamp(min=1e-9).log()), ("sharper", 2 * truth.clamp(min=1e-9).log())):
+    for name, logits in (
+        ("truth", truth.clamp(min=1e-9).log()),
+        ("sharper", 2 * truth.clamp(min=1e-9).log()),
+    ):
         method.network = torch.nn.Module()
         method.network.forward = lambda gray, logits=logits: logits
         said[name] = method.loss(gray, chroma, None, torch.Generator()).item()

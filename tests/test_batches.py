@@ -84,3 +84,12 @@ def test_a_reader_may_be_left_early():
     reader = BatchReader(numbered_photos(40), 8, 2, seed=0, epoch=0)
     assert next(iter(reader)).shape == (2, 3, 8, 8)
     assert len(list(reader)) == 20
+
+
+def test_a_reader_says_which_photos_are_in_each_batch():
+    photos = numbered_photos(10)
+    reader = BatchReader(photos, 8, 4, seed=1, epoch=0, epoch_photos=24)
+    assert len(reader.chosen) == len(reader) == 6
+    for batch, places in zip(reader, reader.chosen, strict=True):
+        numbers = (batch[:, 0, 0, 0] * 10).round().long()
+        assert numbers.tolist() == places.tolist()

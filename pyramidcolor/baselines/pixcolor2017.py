@@ -36,7 +36,7 @@ _REACH = 9  # rows above its own that a PixelCNN's output can see: 3 of the firs
 
 
 def to_bins(chroma: Tensor) -> Tensor:
-    """The bin, from 0, of each value of chroma; any shape, in [-1, 1]."""
+    """The bin, from 0, of each value of chroma in [-1, 1]; any shape, and the same shape comes back."""
     return ((chroma + 1) / 2 * BINS).long().clamp(0, BINS - 1)
 
 
@@ -117,8 +117,9 @@ class PixColorNets(nn.Module):
         initialize_he(self.conditioning)
         initialize_he(self.refinement)
         # All colors alike at first, and no correction: else the first hundred steps only unlearn.
-        nn.init.zeros_(self.pixel_cnn.last.weight)
-        nn.init.zeros_(self.refinement[-1].weight)
+        for last in (self.pixel_cnn.last, self.refinement[-1]):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
 
     def refine(self, gray: Tensor, low_chroma: Tensor) -> Tensor:
         """Chroma `(B, 2, H, W)` for gray `(B, 1, H, W)`: the grid `(B, 2, h, w)`, enlarged and corrected along the picture's edges."""

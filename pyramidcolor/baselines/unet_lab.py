@@ -19,7 +19,6 @@ from ..losses import chroma_loss
 from ..models import initialize_he
 from .learned import LearnedMethod
 
-
 WIDTHS = (16, 32, 64, 128, 204)
 """Features at each level of the U-Net, from full size down."""
 
