@@ -105,7 +105,17 @@ def compare_on_photos(
         photos, labels = [scene.rgb for scene in scenes], [scene.kind for scene in scenes]
         measured = SyntheticScenes(plan.measured_photos, plan.measured_size, seed=2)
     report(f"training on {len(photos):,} photos, measuring on {len(measured):,}")
-    results = compare(photos, measured, plan, out, labels=labels, methods=methods, seeds=seeds, report=report)
+    results = compare(
+        photos,
+        measured,
+        plan,
+        out,
+        labels=labels,
+        methods=methods,
+        seeds=seeds,
+        processes=processes,
+        report=report,
+    )
     report("")
     report(markdown_table(results))
     sheet = Path(out).with_suffix(".jpg")
@@ -172,7 +182,7 @@ def compare(
         results["methods"][name] = facts[name]
         if pictures:
             results["pictures"][name] = pictures
-        results["protocol"]["seeds"] = sorted({row["seed"] for row in results["rows"]} - {None})
+        results["protocol"]["seeds"] = _seeds_of(results)
         write_json(results, out)
         report(_run_in_words(row, facts[name]))
     return results
@@ -190,7 +200,7 @@ class _Work:
     def run(self, name: str, seed: int) -> tuple[dict[str, Any], dict[str, str] | None]:
         method = METHODS[name]()
         started = time.perf_counter()
-        train(method, self.photos, self.plan, seed=seed, labels=self.labels)
+        fit_within(method, self.photos, self.plan, seed=seed, labels=self.labels)
         trained = time.perf_counter()
         paint = painter(method, self.photos, self.plan, seed)
         figures = measure(paint, self.squares, seed)
@@ -231,10 +241,18 @@ def _run_in_process(name: str, seed: int) -> tuple[dict[str, Any], dict[str, str
     return _work.run(name, seed)
 
 
-def train(
+def fit_within(
     method: Method, photos: Sequence[Tensor], plan: Plan, *, seed: int, labels: Sequence[int] | None = None
 ) -> Method:
-    """The method, trained for the plan's multiplications if it trains; `photos` and `labels` as in `baselines.Method.fit`."""
+    """The method itself, trained for as many steps as a plan's multiplications are enough for, if it trains at all.
+
+    Args:
+        method: what to train.
+        photos: RGB `(3, H, W)` in [0, 1].
+        plan: how large.
+        seed: of the training.
+        labels: as in `baselines.Method.fit`.
+    """
     if method.trains:
         method.fit(
             photos,
@@ -399,6 +417,7 @@ def _begun(out: str | os.PathLike, protocol: dict[str, Any], facts: Mapping[str,
     results = begun(out, protocol, passing=("seeds", "machine", "tint"))
     if results is None:
         return {"protocol": protocol, "methods": {}, "rows": [], "pictures": {}}
+    results["protocol"]["seeds"] = _seeds_of(results)
     for name in facts.keys() & results["methods"].keys():
         before, now = results["methods"][name], facts[name]
         changed = [
@@ -409,6 +428,10 @@ def _begun(out: str | os.PathLike, protocol: dict[str, Any], facts: Mapping[str,
                 f"{out} holds {name} with another {', '.join(changed)}: name another --out, or remove the file to begin anew"
             )
     return results
+
+
+def _seeds_of(results: Mapping[str, Any]) -> list[int]:
+    return sorted({row["seed"] for row in results["rows"]} - {None})
 
 
 def _add_untrained(results: dict[str, Any], squares: Sequence[Tensor]) -> None:

@@ -226,6 +226,8 @@ def verdict(rows: Sequence[Mapping[str, Any]], measure: str, name: str, other: s
     """
     one, two = (values_of(rows, which, measure, key="method") for which in (name, other))
     title = COLUMNS[measure][0]
+    if None in (*one, *two):
+        return f"{title}: nothing to compare"
     means = " against ".join(f"{sum(some) / len(some):.{COLUMNS[measure][1]}f}" for some in (one, two))
     if min(one) > max(two):
         return f"{title}: {means}, {name} above {other} in every seed"

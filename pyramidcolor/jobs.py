@@ -203,7 +203,7 @@ def begun(
     Args:
         path: the JSON file.
         protocol: all that was chosen for the results, which the file holds as its `protocol`.
-        passing: keys of the protocol that may be another each time, such as the machine.
+        passing: keys of the protocol that may be another each time, such as the machine. Where both have text, it is joined.
 
     Returns:
         The file's content with the protocol as given, or None if there is no file.
@@ -230,7 +230,13 @@ def begun(
         raise ValueError(
             f"{path} was made with another {', '.join(changed)}: name another --out, or remove the file to begin anew"
         )
-    return results | {"protocol": results["protocol"] | dict(protocol)}
+    joined = {
+        key: f"{results['protocol'][key]}; {protocol[key]}"
+        for key in passing
+        if isinstance(protocol.get(key), str)
+        and protocol[key] not in results["protocol"].get(key, protocol[key])
+    }
+    return results | {"protocol": {**protocol, **results["protocol"], **joined}}
 
 
 def _changed(key: str, before: Any, now: Any) -> str:

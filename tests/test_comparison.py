@@ -34,6 +34,7 @@ from pyramidcolor.comparison_results import (
 from pyramidcolor.datasets import SamplePhotos
 from pyramidcolor.evaluation import Tint
 from pyramidcolor.images import SAMPLE_PHOTOS, to_image
+from pyramidcolor.plotting import contact_sheet
 
 PLAN = Plan(9600, size=32, batch_size=2, measured_photos=2, measured_size=32, examples=3)
 PHOTOS = list(torch.rand(6, 3, 40, 48, generator=torch.Generator().manual_seed(0)))
@@ -257,9 +258,12 @@ class TestAStoppedRun:
             run(out, ["tinter"], seeds=2)
 
     def test_on_another_machine_goes_on(self, out, monkeypatch):
-        run(out, ["tinter"], seeds=1)
+        first = run(out, ["tinter"], seeds=1)["protocol"]["machine"]
         monkeypatch.setattr(comparison, "describe", lambda device: "an abacus")
-        assert "an abacus" in run(out, ["tinter"], seeds=2)["protocol"]["machine"]
+        again = run(out, ["tinter"], seeds=2)["protocol"]
+        assert again["machine"].startswith(first + "; ")
+        assert again["machine"].count("an abacus") == 1
+        assert run(out, ["tinter"], seeds=2)["protocol"] == again
 
     def test_refuses_a_file_that_is_none_of_its_own(self, tmp_path):
         (tmp_path / "notes.json").write_text("[1]")
@@ -401,6 +405,19 @@ class TestTheCommand:
             "names": stored["protocol"]["training"]["names"],
         }
         assert stored["protocol"]["labels"] == 2
+
+    def test_hands_all_of_its_arguments_on(self, album, tmp_path, monkeypatch):
+        seen = {}
+        monkeypatch.setattr(comparison, "markdown_table", lambda results: "a table")
+        monkeypatch.setattr(comparison, "sheet_of", lambda results: contact_sheet({"a": PHOTOS[:1]}))
+        monkeypatch.setattr(comparison, "compare", lambda *args, **options: seen.update(options, args=args))
+        words = ["compare", "--photos", album, "--budget", "smoke", "--seeds", "5", "--processes", "4"]
+        words += ["--methods", "tinter", "--memory", "1 MiB", "--out", tmp_path / "found.json"]
+        assert main([str(word) for word in words]) == 0
+        assert (seen["seeds"], seen["processes"], seen["methods"]) == (5, 4, ["tinter"])
+        photos, measured, plan, _ = seen["args"]
+        assert (photos.memory, plan) == (2**20, PLANS["smoke"])
+        assert len(photos) + len(measured) == 6
 
     def test_draws_scenes_where_there_are_no_photos(self, tmp_path, capsys):
         words = [
