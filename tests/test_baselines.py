@@ -113,7 +113,7 @@ def test_no_two_methods_share_a_title():
 def test_a_short_training_lowers_the_loss(name, trained):
     losses = [loss for _, loss in trained[name][1]]
     if name.startswith("pyramid"):  # losses of different phases do not compare, so look at stage one
-        losses = losses[: len(losses) // 2]
+        losses = losses[: len(losses) // 3]
     third = max(1, len(losses) // 3)
     assert sum(losses[-third:]) < 0.95 * sum(losses[:third])
 
@@ -245,13 +245,13 @@ def test_multiplications_grow_with_the_views_and_do_not_touch_the_weights(name):
     before = None if name.startswith("pyramid") else weights_of(method)
     small, large = (method.multiplications(size) for size in (32, 64))
     # The grid of PixColor has one size, whatever the photo's.
-    assert (1.2 if name == "pixcolor2017" else 3.5) < large / small <= 4
+    assert (1.2 if name == "pixcolor2017" else 3.5) < large / small < 4.001
     assert before is None or torch.equal(weights_of(method), before)
 
 
 def test_the_phases_of_the_pyramid_share_the_steps():
     config = Pyramid("paper").config(steps=1000, batch_size=16, size=64, seed=4)
-    assert config.epochs == (12, 5, 3)
+    assert config.epochs == (8, 7, 5)
     assert config.epoch_photos == 50 * 16
     assert (config.batch_size, config.size, config.seed) == (16, 64, 4)
     assert sum(Pyramid("paper").config(7, 16, 64, 0).epochs) == 7

@@ -50,7 +50,7 @@ def spread(gray: np.ndarray, mask: np.ndarray, chroma: np.ndarray) -> np.ndarray
     # is its neighbors' weighted mean.
     rows = sparse.diags((~fixed).astype(float)) @ neighbor_weights(gray, allowed_step(gray))
     given = np.where(fixed, chroma.reshape(len(chroma), -1), 0.0)
-    factors = splu((sparse.identity(gray.size) - rows).tocsc(), "COLAMD")
+    factors = splu((sparse.identity(gray.size) - rows).tocsc(), "MMD_AT_PLUS_A")
     found = factors.solve(given.T.astype(float)).T
     return np.where(fixed, given, found).reshape(chroma.shape)
 

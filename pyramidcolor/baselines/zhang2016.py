@@ -4,8 +4,8 @@
 possible colors, which is grayish. A classification can say "green or red", and what it says is turned into a color only at
 the end. Since most pixels of most photos are nearly gray, rare colors weigh more in the loss.
 
-Left out: three quarters of every width, and so 31 of 33 million parameters; the 1.3 million photos and the weeks on them;
-the fixed list of 313 bins, which holds some that no sRGB color falls into (we count 262); k-means initialization.
+Left out: three quarters of every width, and so 30 of 32 million parameters; ImageNet's 1.3 million photos; the released list
+of 313 bins (we count 262 that an sRGB color falls into); k-means initialization.
 """
 
 from __future__ import annotations
