@@ -20,8 +20,8 @@ from .evaluation import gray_picture
 from .metrics import chroma_error, psnr, ssim
 from .plotting import DescribedFigure, pictures
 
-_PAGE_WIDTH = 3.2  # inches; a notebook holds the page twice, once in its panel
-_DOTS_WIDTH = 3.6
+_PAGE_WIDTH = 2.8  # inches; a notebook holds the page twice, once in its panel
+_DOTS_WIDTH = 3.2
 
 
 def scribbled(photo: Tensor, dots: int = 20, seed: int = 0) -> DescribedFigure:
@@ -36,7 +36,7 @@ def scribbled(photo: Tensor, dots: int = 20, seed: int = 0) -> DescribedFigure:
     colored = Levin2004().colorize(photo, hint=(mask, true))
     dotted = torch.where(mask, true, gray_picture(photo, YUV))
     error = chroma_error(colored, photo)
-    panels = {f"{dots} dots": dotted, f"spread: ab error {error:.1f}": colored, "true": photo}
+    panels = {f"{dots} dots": dotted, f"ab error {error:.1f}": colored, "true": photo}
     return pictures(
         panels,
         width=_DOTS_WIDTH,
