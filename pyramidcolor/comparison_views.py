@@ -52,7 +52,7 @@ def lettered(names: Sequence[str], seed: int = 0) -> dict[str, str]:
 
     Example:
         >>> lettered(["zhang2016", "cao2017"], seed=1)
-        {'A': 'cao2017', 'B': 'zhang2016'}
+        {'A': 'zhang2016', 'B': 'cao2017'}
     """
     if not 1 <= len(names) <= len(ascii_uppercase):
         raise ValueError(f"wanted 1 to {len(ascii_uppercase)} names, got {len(names)}")
