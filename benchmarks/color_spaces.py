@@ -15,7 +15,6 @@ file of another protocol is refused. Networks are small, so that a run takes min
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import time
 from dataclasses import asdict
@@ -23,23 +22,20 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-import numpy
-import skimage
 import torch
 
-import pyramidcolor
 from pyramidcolor.batches import center_view
 from pyramidcolor.datasets import open_photos
 from pyramidcolor.devices import has_fast_bf16
-from pyramidcolor.evaluation import best_tint, evaluate
+from pyramidcolor.evaluation import best_tint, evaluate, gray_picture
 from pyramidcolor.images import SAMPLE_PHOTOS, sample_photo
-from pyramidcolor.jobs import write_json
+from pyramidcolor.jobs import begun, versions, write_json
 from pyramidcolor.metrics import HUE_FAMILIES
-from pyramidcolor.photos import CachedPhotos, PhotoSubset
+from pyramidcolor.photos import CachedPhotos
 from pyramidcolor.recipes import TrainingConfig
 from pyramidcolor.scenes import SyntheticScenes
 from pyramidcolor.space_comparison import MEASURES, matching_gain, paint, spread_table, stage_one_chroma
-from pyramidcolor.splits import split_photos
+from pyramidcolor.splits import evenly, split_photos
 from pyramidcolor.training import train
 
 SPACES = ("hsv", "lab", "yuv", "lab-polar", "hsv-point")
@@ -84,32 +80,9 @@ def protocol_of(args: argparse.Namespace, photos, tuning, measured) -> dict:
         "views": "random squares for training, middle squares for measuring",
         "config": {key: value for key, value in config.items() if key not in ("color_space", "seed")},
         "photos_seen": args.epochs * args.epoch_photos,
-        "versions": {
-            "python": platform.python_version(),
-            "pyramidcolor": pyramidcolor.__version__,
-            "torch": torch.__version__,
-            "numpy": numpy.__version__,
-            "scikit-image": skimage.__version__,
-        },
+        "versions": versions(),
         "machine": f"{platform.machine()} CPU {processor} fast bf16, {torch.get_num_threads()} threads",
     }
-
-
-def begun(path: Path, protocol: dict) -> dict:
-    """What the file holds already, or the beginning of it; exits if the file is of another protocol."""
-    if not path.exists():
-        return {"protocol": protocol, "rows": [], "vivid_rows": [], "chroma": {}}
-    results = json.loads(path.read_text(encoding="utf-8"))
-    # As text, because a file gives lists where a protocol has tuples. The machine may be another one each time.
-    before, now = (
-        {**one, "machine": "", "tint": ""} for one in (results["protocol"], json.loads(json.dumps(protocol)))
-    )
-    if before != now:
-        changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-        raise SystemExit(
-            f"{path} was made with another {', '.join(changed)}: name another --out, or remove the file to begin anew"
-        )
-    return results
 
 
 def run(space: str, seed: int, args: argparse.Namespace, photos, tuning, measured) -> tuple[dict, dict, dict]:
@@ -166,16 +139,16 @@ def main() -> None:
         )
     photos = CachedPhotos(photos, args.memory)
     tuning, measured = CachedPhotos(tuning, "1 GiB"), CachedPhotos(measured, "1 GiB")
-    if len(measured) > args.limit:
-        places = (place * len(measured) // args.limit for place in range(args.limit))
-        measured = PhotoSubset(measured, places)
-    results = begun(args.out, protocol_of(args, photos, tuning, measured))
+    measured = evenly(measured, args.limit)
+    protocol = protocol_of(args, photos, tuning, measured)
+    try:  # the machine may be another one each time
+        results = begun(args.out, protocol, passing=("machine", "tint"))
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
+    results = results or {"protocol": protocol, "rows": [], "vivid_rows": [], "chroma": {}}
     if not results["rows"]:
         tint = best_tint(measured, args.size)
-        for name, function in {
-            "gray": lambda rgb: rgb.amax(-3, keepdim=True).expand(3, -1, -1),
-            "tint": tint,
-        }.items():
+        for name, function in {"gray": gray_picture, "tint": tint}.items():
             figures = evaluate(function, measured, size=args.size, measures=FIGURES)
             results["rows"].append({"space": name, "seed": None} | figures)
         results["protocol"]["tint"] = {"hue_degrees": round(360 * tint.hue), "saturation": tint.saturation}

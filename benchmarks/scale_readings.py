@@ -2,9 +2,8 @@
 
     python benchmarks/scale_readings.py [PHOTOS ...] [--validation PHOTOS ...] [--size 256] [--seeds 3] [--out FILE.json]
 
-Without photos it draws scenes. By area, stage one computes on a grid of 16 times as many cells, so both comparisons are made: after
-the same photos, which costs the area reading so many times the work, and after the same number of multiplications, where the side
-reading sees so many more photos. Multiplications are counted, not timed. Only stage one is trained, since there the readings differ: its chroma is enlarged and
+Without photos it draws scenes. Both see the same photos as often. By area, stage one computes on a grid of 16 times as many cells; what
+that costs is counted in multiplications, not timed. Only stage one is trained, since there the readings differ: its chroma is enlarged and
 joined with the gray. A run that is already in the result file is not repeated, so a stopped command goes on where it was.
 """
 
@@ -53,15 +52,15 @@ def multiplications(reading: str, width: int, size: int) -> int:
     return counter.get_total_flops() // 2  # it counts a multiplication and its addition as two
 
 
-def config_for(reading: str, epoch_photos: int, args: argparse.Namespace, seed: int) -> TrainingConfig:
-    """Hue as a point, weighed by saturation; all but the scales and the number of photos is the same."""
+def config_for(reading: str, args: argparse.Namespace, seed: int) -> TrainingConfig:
+    """Hue as a point, weighed by saturation; all but the scales is the same."""
     return TrainingConfig(
         color_space="hsv-point",
         low_scale_net=network(reading, args.width),
         pyramid_net={"scales": reading},
         phases=("stage-one",),
         epochs=(args.epochs, 1, 1),
-        epoch_photos=epoch_photos,
+        epoch_photos=args.epoch_photos,
         batch_size=BATCH,
         size=args.size,
         weigh_by_saturation=True,
@@ -113,18 +112,13 @@ def main() -> None:
         "torch": torch.__version__,
     }
     rows = stored_rows(args.out, setting)
-    more = round(args.epoch_photos * work["area"] / work["side"])
-    plan = {
-        "area": ("area", args.epoch_photos),
-        "side, same photos": ("side", args.epoch_photos),
-        "side, same multiplications": ("side", more),
-    }
-    for name, (reading, epoch_photos) in plan.items():
+    for reading in work:
         for seed in range(args.seeds):
-            if any((row["row"], row["seed"]) == (name, seed) for row in rows):
+            if any((row["reading"], row["seed"]) == (reading, seed) for row in rows):
                 continue
-            figures = run(photos, held_out, config_for(reading, epoch_photos, args, seed))
-            rows.append({"row": name, "seed": seed, "epoch photos": epoch_photos} | figures)
+            rows.append(
+                {"reading": reading, "seed": seed} | run(photos, held_out, config_for(reading, args, seed))
+            )
             write_json(setting | {"rows": rows}, args.out)
             print(rows[-1], flush=True)
     print("\n" + table(rows, setting))
@@ -147,15 +141,17 @@ def table(rows: list[dict], setting: dict) -> str:
         f"{setting['validation']} pictures ({setting['photos']} to train) at {setting['size']} x {setting['size']}: "
         "mean (lowest to highest)",
         "",
-        "| reading | photos seen | seeds | " + " | ".join(MEASURES) + " |",
-        "|---" * (len(MEASURES) + 3) + "|",
+        "| reading | multiplications a photo | photos seen | seeds | " + " | ".join(MEASURES) + " |",
+        "|---" * (len(MEASURES) + 4) + "|",
     ]
-    for name in dict.fromkeys(row["row"] for row in rows):
-        chosen = [row for row in rows if row["row"] == name]
+    seen = setting["epochs"] * (setting["epoch_photos"] // BATCH * BATCH)
+    for reading, work in setting["multiplications a photo"].items():
+        chosen = [row for row in rows if row["reading"] == reading]
         spans = ([row[measure] for row in chosen] for measure in MEASURES)
         cells = [f"{statistics.mean(span):.2f} ({min(span):.2f} to {max(span):.2f})" for span in spans]
-        seen = setting["epochs"] * (chosen[0]["epoch photos"] // BATCH * BATCH)
-        lines.append(f"| {name} | {seen} | {len(chosen)} | " + " | ".join(cells) + " |")
+        lines.append(
+            f"| {reading} | {work / 1e6:.0f} million | {seen} | {len(chosen)} | " + " | ".join(cells) + " |"
+        )
     return "\n".join(lines)
 
 

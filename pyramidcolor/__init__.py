@@ -9,6 +9,7 @@ After Kuo, Wei and You, "Chroma Component Generation of Gray Images Using Multi-
 - `recipes`, `objective`, `training`, `evaluation`, `metrics`: three phases, and how well they went
 - `space_comparison`: one network in several color spaces, over seeds
 - `baselines`: small versions of the systems that the paper compares with or cites
+- `comparison`, `comparison_results`, `comparison_views`: those and the pyramid, trained for the same compute, and their table
 - `checkpoints`, `inference`, `hints`: weights files, color for photos of any size, and a reader's own colors in them
 - `bands`, `swift`: the fast ways of a processor, each held by a test to its slow twin
 - `plotting`, `widgets`, `exercises`, `budgets`, `notebooks`, `workers`: what the notebooks stand on

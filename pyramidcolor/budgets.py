@@ -19,6 +19,7 @@ class Budget:
         epoch_photos: photos an epoch visits.
         tiny_steps: steps of learners so small that they need no photos, such as a single hue.
         scenes: synthetic scenes that a training of stage one draws and visits once an epoch.
+        method_steps: steps of each of the systems that notebook 07 trains.
         compiles: whether there is time to try `torch.compile`, which takes minutes on a CPU before the first step.
     """
 
@@ -28,6 +29,7 @@ class Budget:
     epoch_photos: int
     tiny_steps: int
     scenes: int
+    method_steps: int
     compiles: bool = False
 
     def training(self) -> dict[str, Any]:
@@ -37,10 +39,22 @@ class Budget:
 
 BUDGETS = {
     "smoke": Budget(
-        photo_side=96, train_side=64, epochs=(1, 1, 1), epoch_photos=64, tiny_steps=80, scenes=32
+        photo_side=96,
+        train_side=64,
+        epochs=(1, 1, 1),
+        epoch_photos=64,
+        tiny_steps=80,
+        scenes=32,
+        method_steps=3,
     ),
     "cpu": Budget(
-        photo_side=256, train_side=128, epochs=(12, 2, 1), epoch_photos=1600, tiny_steps=600, scenes=480
+        photo_side=256,
+        train_side=128,
+        epochs=(12, 2, 1),
+        epoch_photos=1600,
+        tiny_steps=600,
+        scenes=480,
+        method_steps=120,
     ),
     "gpu": Budget(
         photo_side=512,
@@ -49,6 +63,7 @@ BUDGETS = {
         epoch_photos=25_600,
         tiny_steps=600,
         scenes=8000,
+        method_steps=4000,
         compiles=True,
     ),
     "full": Budget(
@@ -58,6 +73,7 @@ BUDGETS = {
         epoch_photos=102_400,
         tiny_steps=600,
         scenes=32_000,
+        method_steps=20_000,
         compiles=True,
     ),
 }

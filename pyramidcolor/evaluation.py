@@ -12,6 +12,7 @@ from torch import Tensor
 from .batches import center_view
 from .checkpoints import Colorizer
 from .color import hsv_to_rgb, rgb_to_hsv
+from .colorspaces import HSV, ColorSpace, join_chroma
 from .inference import colorize
 from .metrics import Scores, mean_saturation
 
@@ -33,6 +34,21 @@ class Tint:
         value = rgb.amax(-3)
         hue, saturation = (torch.full_like(value, number) for number in (self.hue, self.saturation))
         return hsv_to_rgb(torch.stack((hue, saturation, value), -3))
+
+
+def gray_picture(rgb: Tensor, space: ColorSpace = HSV) -> Tensor:
+    """A photo without its colors: the row that knows nothing and risks nothing.
+
+    Args:
+        rgb: `(3, H, W)` in [0, 1].
+        space: whose gray it keeps, V unless told; L or Y is closer to the photo.
+
+    Returns:
+        `(3, H, W)` in [0, 1].
+    """
+    colorless = space.encode(torch.full((3, 1, 1), 0.5))[1]
+    # Lab's way there and back leaves a trace of color, which would have a hue.
+    return join_chroma(space.gray(rgb), colorless, space).amax(-3, keepdim=True).expand(3, -1, -1)
 
 
 def best_tint(photos: Sequence[Tensor], size: int = 128) -> Tint:

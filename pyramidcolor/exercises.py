@@ -500,6 +500,52 @@ def _problems_of_deconvolve(deconvolve) -> Iterable[tuple[str, str | bool]]:
     )
 
 
+def check_annealed_mean(annealed_mean: Callable[[Tensor, Tensor, float], Tensor]) -> Verdict:
+    """Judge `annealed_mean(chances, colors, temperature)`, Zhang's answer from a distribution: runs, shape, mean, mode, temperature, zero.
+
+    Args:
+        annealed_mean: takes the chances of some colors, `(Q,)` with the sum 1, the colors, `(Q, 2)`, and a temperature in
+            (0, 1]; returns one color, `(2,)`.
+    """
+    problems = _problems_of_annealed_mean(annealed_mean)
+    return _first_missing(problems, "All of it holds: shape, mean, mode, temperature, zero.")
+
+
+def _problems_of_annealed_mean(annealed_mean) -> Iterable[tuple[str, str | bool]]:
+    generator = torch.Generator().manual_seed(0)
+    chances = torch.rand(6, generator=generator)
+    chances, colors = chances / chances.sum(), 200 * torch.rand(6, 2, generator=generator) - 100
+
+    def missed(answer: Tensor, wanted: Tensor) -> float:
+        distance = torch.dist(answer, wanted).item()
+        return distance if distance == distance else float("inf")  # NaN
+
+    answer = annealed_mean(chances.clone(), colors.clone(), 1.0)
+    came = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
+    yield "shape", came != (2,) and f"Chances of six colors went in, and {came} came out, not (2,)."
+    off = missed(answer, chances @ colors)
+    yield "mean", off > 0.01 and f"At a temperature of 1 the answer was {off:.1f} away from the mean color."
+    off = missed(annealed_mean(chances.clone(), colors.clone(), 0.02), colors[chances.argmax()])
+    yield (
+        "mode",
+        off > 1 and f"At a temperature of 0.02 the answer was {off:.1f} away from the likeliest color.",
+    )
+    # Half the temperature squares the chances: 0.8 and 0.2 stand like 16 to 1.
+    pair, ends = torch.tensor([0.8, 0.2]), torch.tensor([[17.0, 0.0], [0.0, 17.0]])
+    found = annealed_mean(pair.clone(), ends.clone(), 0.5)
+    yield (
+        "temperature",
+        missed(found, torch.tensor([16.0, 1.0])) > 0.01
+        and f"At 0.5 the chances 0.8 and 0.2 came to count as {found[0] / 17:.2f} and {found[1] / 17:.2f}.",
+    )
+    certain = annealed_mean(torch.tensor([0.0, 1.0]), ends.clone(), 0.38)
+    off = missed(certain, ends[1])
+    yield (
+        "zero",
+        off > 0.01 and f"A color with the chance 1 beside one with the chance 0 was missed by {off:.1f}.",
+    )
+
+
 def _agrees(found: Tensor, features: Tensor, kernel: Tensor) -> bool:
     wanted = torch.nn.functional.conv_transpose2d(features, kernel, stride=2, padding=1)
     return found.shape == wanted.shape and torch.allclose(found, wanted, atol=_ROUNDING)  # NaN fails

@@ -1,12 +1,18 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and result files that say what made them when they are not there."""
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
+
+from .shipped import stored_result
+
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -54,3 +60,27 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def read_result(path: str | os.PathLike, maker: str, parse: Callable[[Any], Result]) -> Result:
+    """What is stored in the result file of a benchmark.
+
+    Args:
+        path: the JSON file, or the name of one that comes with the package, as in `shipped.stored_result`.
+        maker: the command that writes such files, without its arguments.
+        parse: takes the file's content and returns what the caller wants of it; whatever it stumbles over is the file's fault.
+
+    Raises:
+        FileNotFoundError: if there is no such file; says which command makes it.
+        ValueError: if the file is something else.
+    """
+    path = stored_result(path)
+    if not path.exists():
+        raise FileNotFoundError(
+            f"there is no {path}: it comes with a checkout of pyramidcolor, and from there "
+            f"`python {maker} --help` says how to make it anew"
+        )
+    try:
+        return parse(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"{path} is no result of {maker}: {error!r}") from error

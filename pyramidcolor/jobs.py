@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+import platform
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +19,15 @@ from .batches import center_view
 from .checkpoints import Colorizer, load_checkpoint, save_checkpoint
 from .dataset_check import find_broken
 from .datasets import open_photos
-from .evaluation import best_tint, calibrate_saturation, evaluate
+from .evaluation import best_tint, calibrate_saturation, evaluate, gray_picture
 from .files import written_whole
 from .images import to_image, write_image
 from .inference import colorize_by_stage
-from .photos import CachedPhotos, Photos, PhotoSubset
+from .photos import CachedPhotos, Photos
 from .plotting import history
 from .recipes import TrainingConfig
 from .scenes import SyntheticScenes
-from .splits import split_photos, without
+from .splits import evenly, split_photos, without
 from .training import EpochRecord, Run, run_folder, train
 
 _STRIP_PHOTOS = 6
@@ -108,7 +110,7 @@ def train_on_photos(
     else:
         photos, held_out = split_photos(photos, 0.1, config.seed)
     photos, held_out = CachedPhotos(photos, memory), CachedPhotos(held_out, memory)
-    held_out = _spread(held_out, validation_photos)
+    held_out = evenly(held_out, validation_photos)
     detail = None if detail is None else CachedPhotos(detail, memory)
     beginning = None if start is None else load_checkpoint(start)
     run = Run(config, out, start=beginning, about=about, accelerator=accelerator, progress=progress)
@@ -128,7 +130,7 @@ def train_on_photos(
     if not config.calibrate:
         report(f"the weights are in {out}")
         return run.colorizer
-    trained = calibrate_saturation(run.colorizer, _spread(held_out, _CALIBRATION_PHOTOS), config.size)
+    trained = calibrate_saturation(run.colorizer, evenly(held_out, _CALIBRATION_PHOTOS), config.size)
     if run.accelerator.is_main_process:
         save_checkpoint(trained, out)
     report(
@@ -173,9 +175,9 @@ def evaluate_weights(
         name: one if isinstance(one, Colorizer) else load_checkpoint(one) for name, one in networks.items()
     }
     photos = open_photos(*paths)
-    photos = photos if limit is None else _spread(photos, limit)
+    photos = photos if limit is None else evenly(photos, limit)
     tint = best_tint(photos)
-    rows = {"gray": _gray, f"tint of {tint.hue * 360:.0f}°": tint} | networks
+    rows = {"gray": gray_picture, f"tint of {tint.hue * 360:.0f}°": tint} | networks
     report(f"{len(photos)} photos at {size} x {size}")
     report(_line("", [title for title, _ in COLUMNS.values()]))
     results = {}
@@ -193,6 +195,63 @@ def write_json(value: Any, path: str | os.PathLike) -> None:
         part.write_text(json.dumps(_finite(value), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def begun(
+    path: str | os.PathLike, protocol: Mapping[str, Any], passing: Sequence[str] = ()
+) -> dict[str, Any] | None:
+    """What a result file holds already, so that a benchmark that was stopped goes on there.
+
+    Args:
+        path: the JSON file.
+        protocol: all that was chosen for the results, which the file holds as its `protocol`.
+        passing: keys of the protocol that may be another each time, such as the machine. Where both have text, it is joined.
+
+    Returns:
+        The file's content with the protocol as given, or None if there is no file.
+
+    Raises:
+        ValueError: if the file is of another protocol; names what differs. Also if it is no result file.
+    """
+    path = Path(path)
+    if not path.exists():
+        return None
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+        before = {key: value for key, value in results["protocol"].items() if key not in passing}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is there, but holds no results to go on from: {error!r}") from error
+    # As text, because a file gives lists where a protocol has tuples.
+    now = {key: value for key, value in json.loads(json.dumps(protocol)).items() if key not in passing}
+    changed = [
+        _changed(key, before.get(key), now.get(key))
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key)
+    ]
+    if changed:
+        raise ValueError(
+            f"{path} was made with another {', '.join(changed)}: name another --out, or remove the file to begin anew"
+        )
+    joined = {
+        key: f"{results['protocol'][key]}; {protocol[key]}"
+        for key in passing
+        if isinstance(protocol.get(key), str)
+        and protocol[key] not in results["protocol"].get(key, protocol[key])
+    }
+    return results | {"protocol": {**protocol, **results["protocol"], **joined}}
+
+
+def _changed(key: str, before: Any, now: Any) -> str:
+    if isinstance(before, dict) and isinstance(now, dict):
+        inner = sorted(one for one in before.keys() | now.keys() if before.get(one) != now.get(one))
+        return ", ".join(_changed(f"{key}: {one}", before.get(one), now.get(one)) for one in inner)
+    return f"{key} (was {before}, now {now})"
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python, of this package and of the libraries that decide its figures."""
+    names = ("pyramidcolor", "torch", "numpy", "scipy", "scikit-image", "pillow")
+    return {"python": platform.python_version()} | {name: version(name) for name in names}
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(one) for key, one in value.items()}
@@ -205,19 +264,8 @@ def _line(name: str, cells: Iterable[str]) -> str:
     return f"{name:<16}" + "".join(f"{cell:>12}" for cell in cells)
 
 
-def _spread(photos: Photos, most: int) -> Photos:
-    """At most so many of the photos, evenly spread over the set."""
-    if len(photos) <= most:
-        return photos
-    return PhotoSubset(photos, (place * len(photos) // most for place in range(most)))
-
-
 def _say_nothing(line: str) -> None:
     pass
-
-
-def _gray(rgb: Tensor) -> Tensor:
-    return rgb.amax(-3, keepdim=True).expand(3, -1, -1)
 
 
 def _open(

@@ -91,13 +91,16 @@ class DescribedFigure(Figure):
         return data, {"image/png": {"alt": self.alt}}
 
 
-def pictures(images: Mapping[str, Tensor], *, columns: int = 4, alt: str = "") -> DescribedFigure:
+def pictures(
+    images: Mapping[str, Tensor], *, columns: int = 4, alt: str = "", width: float = WIDTH
+) -> DescribedFigure:
     """Pictures side by side, each under its title.
 
     Args:
         images: a picture for each title; gray ones are shown from black (0) to white (1).
         columns: how many stand in one row.
         alt: what there is to see; the titles follow it.
+        width: of a full row, in inches.
 
     Raises:
         ValueError: if there is no picture, or `columns` is less than 1.
@@ -106,7 +109,7 @@ def pictures(images: Mapping[str, Tensor], *, columns: int = 4, alt: str = "") -
         raise ValueError(f"wanted at least one picture and one column, got {len(images)} and {columns}")
     columns = min(columns, len(images))
     rows = math.ceil(len(images) / columns)
-    panel = WIDTH / max(columns, 3)  # one or two pictures stay small
+    panel = width / max(columns, 3)  # one or two pictures stay small
     titles = [textwrap.fill(title, int(13 * panel)) for title in images]  # 13 letters an inch
     lines = max(title.count("\n") + 1 for title in titles)
     tallest = max(image.shape[-2] / image.shape[-1] for image in images.values())
@@ -117,6 +120,42 @@ def pictures(images: Mapping[str, Tensor], *, columns: int = 4, alt: str = "") -
         _show(axes, image, title)
     for empty in grid[len(images) :]:
         empty.remove()
+    return figure
+
+
+def contact_sheet(
+    rows: Mapping[str, Sequence[Tensor]], *, side: float = 1.28, alt: str = ""
+) -> DescribedFigure:
+    """Many small pictures in a grid, a row a title, which stands to the left.
+
+    Args:
+        rows: for each title its pictures, equally many and all of one size.
+        side: of a picture's place, in inches; at 100 dots an inch 1.28 shows 128 pixels as they are.
+        alt: what there is to see; the titles follow it.
+
+    Raises:
+        ValueError: if there are no pictures, or a row has more than another.
+    """
+    counts = {len(row) for row in rows.values()}
+    if len(counts) != 1 or not max(counts):
+        raise ValueError(f"wanted rows of equally many pictures, got {sorted(counts) or 'none'}")
+    (columns,) = counts
+    # Space for titles; the pictures fill the rest to its edges, without a margin that would make them smaller.
+    titles = [textwrap.fill(title, 19) for title in rows]
+    left, gap = 1.45, 0.04
+    width, height = left + columns * (side + gap), len(rows) * (side + gap)
+    figure = DescribedFigure(f"{alt} Rows: {'; '.join(rows)}.".strip(), height, width)
+    figure.set_layout_engine("none")
+    for row, (title, images) in enumerate(zip(titles, rows.values(), strict=True)):
+        bottom = (height - (row + 1) * (side + gap)) / height
+        figure.text(
+            (left - 0.08) / width, bottom + side / height / 2, title, ha="right", va="center", fontsize=9
+        )
+        for column, image in enumerate(images):
+            place = ((left + column * (side + gap)) / width, bottom, side / width, side / height)
+            axes = figure.add_axes(place)
+            axes.imshow(_pixels(image), cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
+            axes.set_axis_off()
     return figure
 
 

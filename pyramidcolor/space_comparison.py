@@ -6,7 +6,6 @@ trained), and figures of `metrics` by their names.
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 from collections.abc import Mapping, Sequence
@@ -18,8 +17,8 @@ from torch import Tensor
 from .batches import center_view
 from .checkpoints import Colorizer
 from .colorspaces import ColorSpace, join_chroma
+from .files import read_result
 from .metrics import mean_saturation
-from .shipped import stored_result
 
 MEASURES = {
     "saturation_ratio": ("saturation ratio", 2),
@@ -132,23 +131,25 @@ def spread_table(
     rows: Sequence[Mapping[str, Any]],
     names: Sequence[str],
     measures: Mapping[str, tuple[str, int]] = MEASURES,
+    key: str = "space",
 ) -> str:
     """A table of figures, a line for each measure: the mean over seeds, and the lowest to the highest in parentheses.
 
     Args:
-        rows: with `space` and the measures' figures.
-        names: which spaces, in the order of the columns.
+        rows: with `key` and the measures' figures.
+        names: which of its values, such as color spaces, in the order of the columns.
         measures: as `MEASURES`.
+        key: what the rows are told apart by.
 
     Returns:
         Lines of one width; a column of a single row has no parentheses.
 
     Raises:
-        ValueError: if a space has no row.
+        ValueError: if a name has no row.
     """
     lines = [["", *names]]
     for measure, (title, digits) in measures.items():
-        cells = [_spread(values_of(rows, name, measure), digits) for name in names]
+        cells = [spread(values_of(rows, name, measure, key), digits) for name in names]
         lines.append([title, *cells])
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
@@ -160,20 +161,26 @@ def spread_table(
     )
 
 
-def values_of(rows: Sequence[Mapping[str, Any]], space: str, measure: str) -> list[float]:
-    """The figures of one measure of all rows of a space, in their order.
+def values_of(rows: Sequence[Mapping[str, Any]], name: str, measure: str, key: str = "space") -> list[float]:
+    """The figures of one measure of all rows of a color space, or of whatever `key` tells apart, in their order.
 
     Raises:
-        ValueError: if the space has no row.
+        ValueError: if there is no such row.
     """
-    values = [row[measure] for row in rows if row["space"] == space]
+    values = [row[measure] for row in rows if row[key] == name]
     if not values:
-        there = ", ".join(dict.fromkeys(row["space"] for row in rows)) or "none"
-        raise ValueError(f"no row of {space!r}; there are rows of {there}")
+        there = ", ".join(dict.fromkeys(row[key] for row in rows)) or "none"
+        raise ValueError(f"no row of {name!r}; there are rows of {there}")
     return values
 
 
-def _spread(values: Sequence[float], digits: int) -> str:
+def spread(values: Sequence[float], digits: int) -> str:
+    """The mean of some values, and the lowest to the highest in parentheses where there are several.
+
+    Example:
+        >>> spread([1.0, 2.0, 4.5], 1), spread([2.0], 1)
+        ('2.5 (1.0–4.5)', '2.0')
+    """
     mean = f"{statistics.mean(values):.{digits}f}"
     return mean if len(values) == 1 else f"{mean} ({min(values):.{digits}f}–{max(values):.{digits}f})"
 
@@ -192,18 +199,12 @@ def read_results(path: str | os.PathLike) -> dict[str, Any]:
         FileNotFoundError: if there is no such file; says which command makes it.
         ValueError: if the file is something else.
     """
-    path = stored_result(path)
-    if not path.exists():
-        raise FileNotFoundError(
-            f"there is no {path}: it comes with a checkout of pyramidcolor, and from there "
-            "`python benchmarks/color_spaces.py --help` says how to make it anew"
-        )
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-        results["chroma"] = {
-            space: {name: torch.tensor(chroma) for name, chroma in photos.items()}
-            for space, photos in results["chroma"].items()
-        }
-        return {key: results[key] for key in ("protocol", "rows", "vivid_rows", "chroma")}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is no result of benchmarks/color_spaces.py: {error!r}") from error
+    return read_result(path, "benchmarks/color_spaces.py", _parsed)
+
+
+def _parsed(results: dict[str, Any]) -> dict[str, Any]:
+    results["chroma"] = {
+        space: {name: torch.tensor(chroma) for name, chroma in photos.items()}
+        for space, photos in results["chroma"].items()
+    }
+    return {key: results[key] for key in ("protocol", "rows", "vivid_rows", "chroma")}

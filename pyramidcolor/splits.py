@@ -72,6 +72,19 @@ def without(photos: Photos, indices: Iterable[int]) -> PhotoSubset:
     return PhotoSubset(photos, (index for index in range(len(photos)) if index not in left_out))
 
 
+def evenly(photos: Photos, most: int) -> Photos:
+    """At most so many of the photos, evenly spread over the set: the set itself, or a part of it.
+
+    Example:
+        >>> from pyramidcolor.datasets import SamplePhotos
+        >>> evenly(SamplePhotos(), 2).names
+        ['astronaut', 'coffee']
+    """
+    if len(photos) <= most:
+        return photos
+    return PhotoSubset(photos, (place * len(photos) // most for place in range(most)))
+
+
 def _split(
     photos: Photos, keys: Sequence[str], share: float, seed: int, duplicates: Iterable[Sequence[str]]
 ) -> tuple[PhotoSubset, PhotoSubset]:

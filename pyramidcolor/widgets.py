@@ -20,6 +20,7 @@ import traitlets
 from torch import Tensor, nn
 
 from .checkpoints import Colorizer
+from .comparison_views import blind_page, scribbled
 from .failures import painted_ball
 from .features import pyramid_features
 from .hints import Hint, HintedPhoto
@@ -384,6 +385,74 @@ def row_explorer(images: Mapping[str, Tensor], row: float = 0.5) -> PicturePanel
         row: where the slider starts, from the top (0) to the bottom (1).
     """
     return PicturePanel(partial(row_colors, images), row=slider("Row from the top (share)", 0, 1, row, 0.02))
+
+
+def dots_explorer(photo: Tensor, dots: int = 20, seed: int = 0) -> PicturePanel:
+    """`comparison_views.scribbled` with a slider for the number of dots and one for their places.
+
+    Args:
+        photo: the true photo, `(3, H, W)` in [0, 1].
+        dots: where its slider starts: 1, 2, 5, 10, 20, 50, 100 or 200.
+        seed: where its slider starts, in [0, 19].
+    """
+    return PicturePanel(
+        partial(scribbled, photo),
+        dots=ipywidgets.SelectionSlider(
+            options=[1, 2, 5, 10, 20, 50, 100, 200], value=dots, description="Dots of true color", **_wide()
+        ),
+        seed=ipywidgets.IntSlider(seed, 0, 19, description="Places (a seed)", **_wide()),
+    )
+
+
+class RankingList(ipywidgets.HBox):
+    """An order that a reader changes: a list, and two buttons that move what is chosen in it. Tab, the arrow keys and Space reach all of it.
+
+    Args:
+        items: in the order to begin with, the best first.
+
+    Attributes:
+        value: the items in the reader's order.
+        list: where one is chosen.
+        up, down: the buttons.
+    """
+
+    value = traitlets.Tuple()
+
+    def __init__(self, items: Sequence[str]):
+        self.value = tuple(items)
+        self.list = ipywidgets.Select(
+            options=self.value,
+            rows=len(self.value),
+            description="Best first",
+            layout=ipywidgets.Layout(width="12em"),
+        )
+        self.up, self.down = (ipywidgets.Button(description=text) for text in ("Move up", "Move down"))
+        self.up.on_click(lambda _: self._move(-1))
+        self.down.on_click(lambda _: self._move(1))
+        super().__init__([self.list, ipywidgets.VBox([self.up, self.down])])
+
+    def _move(self, step: int) -> None:
+        order, place = list(self.value), self.list.index
+        target = min(max(place + step, 0), len(order) - 1)
+        order.insert(target, order.pop(place))
+        self.list.options = order  # which chooses the first
+        self.list.index = target
+        self.value = tuple(order)
+
+
+def ranking_panel(images: Mapping[str, Tensor], true: Tensor, names: Mapping[str, str]) -> PicturePanel:
+    """`comparison_views.blind_page` with a list to rank its letters in, and a box that reveals their names.
+
+    Args:
+        images: for each letter its picture `(3, H, W)` in [0, 1].
+        true: the true photo, of the same size.
+        names: what each letter stands for.
+    """
+    return PicturePanel(
+        partial(blind_page, images, true, names),
+        order=RankingList(list(images)),
+        reveal=ipywidgets.Checkbox(description="Tell the names", indent=False),
+    )
 
 
 class TrainingPanel(_Pictured):

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from pyramidcolor.checkpoints import build_colorizer
-from pyramidcolor.evaluation import Tint, best_tint, calibrate_saturation, evaluate
+from pyramidcolor.colorspaces import HSV, LAB, YUV
+from pyramidcolor.evaluation import Tint, best_tint, calibrate_saturation, evaluate, gray_picture
 from pyramidcolor.images import sample_photo
 from pyramidcolor.inference import colorize
 from pyramidcolor.metrics import hue_error_degrees, mean_saturation
@@ -47,6 +48,14 @@ def test_a_network_is_scored_on_what_colorize_makes_of_the_photos():
     wanted = hue_error_degrees(colorize(square, colorizer, working_size=64), square)
     assert square.shape == (3, 128, 128)
     assert figures["hue_error_degrees"] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("space", [HSV, LAB, YUV], ids=lambda space: space.name)
+def test_a_gray_picture_has_its_spaces_gray_and_no_color_at_all(space):
+    gray = gray_picture(PHOTOS[0], space)
+    assert gray[0].equal(gray[1])
+    assert gray[1].equal(gray[2])
+    torch.testing.assert_close(space.gray(gray), space.gray(PHOTOS[0]), atol=2e-4, rtol=0)
 
 
 def test_no_photos_is_an_error():

@@ -16,6 +16,7 @@ from pyramidcolor.plotting import (
     WIDTH,
     DescribedFigure,
     color_strips,
+    contact_sheet,
     curves,
     disc_paths,
     faint_hues,
@@ -40,6 +41,7 @@ PHOTO = torch.rand(3, 20, 30, generator=GENERATOR)
 LINE = torch.linspace(0, 1, 5)
 FIGURES = {
     "pictures": lambda: pictures({"photo": PHOTO, "gray": PHOTO[:1]}),
+    "contact_sheet": lambda: contact_sheet({"photo": [PHOTO, PHOTO], "gray": [PHOTO[:1], PHOTO]}),
     "curves": lambda: curves(
         LINE, {"a": LINE, "b": 1 - LINE}, x_label="x", y_label="y", alt="Two lines cross."
     ),
@@ -136,6 +138,27 @@ class TestPictures:
     def test_of_a_wrong_shape_are_refused(self):
         with pytest.raises(ValueError, match=r"\(2, 20, 30\)"):
             pictures({"a": PHOTO[:2]})
+
+
+class TestContactSheet:
+    def test_shows_small_pictures_pixel_by_pixel_in_their_rows_and_columns(self):
+        reds, grays = torch.rand(2, 3, 50, 50, generator=GENERATOR).round(), torch.rand(2, 1, 50, 50)
+        figure = contact_sheet({"red": list(reds), "gray": list(grays)}, side=0.5)
+        pixels = np.asarray(Image.open(io.BytesIO(figure.png()))).astype(int)
+        assert pixels.shape == (108, 253, 3)  # 0.04 inches before each; 1.45 for titles
+        np.testing.assert_allclose(pixels[4:54, 145:195], (255 * reds[0]).movedim(0, -1), atol=1)
+        np.testing.assert_allclose(pixels[4:54, 199:249], (255 * reds[1]).movedim(0, -1), atol=1)
+        np.testing.assert_allclose(pixels[58:108, 199:249, 0], 255 * grays[1, 0], atol=2)
+
+    def test_says_its_rows(self):
+        figure = contact_sheet({"red": [PHOTO], "gray": [PHOTO[:1]]}, alt="Two.")
+        assert figure.alt == "Two. Rows: red; gray."
+        assert [text.get_text() for text in figure.texts] == ["red", "gray"]
+
+    @pytest.mark.parametrize("rows", [{}, {"a": []}, {"a": [PHOTO], "b": [PHOTO, PHOTO]}])
+    def test_needs_pictures_and_equally_many_in_a_row(self, rows):
+        with pytest.raises(ValueError, match="rows of equally many pictures"):
+            contact_sheet(rows)
 
 
 class TestLines:

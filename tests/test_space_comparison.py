@@ -155,7 +155,10 @@ class TestTheBenchmark:
         assert longer["rows"][:3] == results["rows"]
         assert longer["rows"][3]["space"] == "hsv"
         assert "lab, seed 0" not in printed
-        with pytest.raises(SystemExit, match=r"made with another config, photos_seen: .*another --out"):
+        with pytest.raises(
+            SystemExit,
+            match=r"another config: epochs \(was \[1, 1, 1\], now \[2, 1, 1\]\), .*photos_seen \(was 16, now 32\): .*another --out",
+        ):
             run("--epochs", "2")
         assert json.loads((tmp_path / "found.json").read_text())["rows"] == longer["rows"]
 

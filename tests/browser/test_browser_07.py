@@ -1,0 +1,30 @@
+"""The panels of notebook 07 in the browser: dots that follow their slider, and a ranking made with the keyboard alone."""
+
+from pathlib import Path
+
+from lab import ANSWER
+from playwright.sync_api import expect
+
+NOTEBOOK = "07_method_comparison"
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "methods-photos.json"
+PARAMETERS = {"BUDGET": "smoke", "RESULTS": RESULTS.as_posix()}
+
+
+def test_the_slider_of_the_dots_moves_the_picture(notebook):
+    panel = notebook.panel("dots_explorer(")
+    with panel.redrawn():
+        panel.slider("Dots of true color").press("ArrowRight")
+
+
+def test_a_ranking_is_made_and_revealed_without_a_mouse(notebook, page):
+    panel = notebook.panel("ranking_panel(")
+    letters = panel.output.get_by_role("listbox")
+    letters.focus(timeout=ANSWER)
+    letters.press("Home")
+    letters.press("ArrowDown")
+    with panel.redrawn():
+        page.keyboard.press("Tab")
+        page.keyboard.press("Space")  # Move up
+    expect(letters.locator("option").first).to_have_text("B", timeout=ANSWER)
+    with panel.redrawn():
+        panel.output.get_by_role("checkbox", name="Tell the names").press("Space")
