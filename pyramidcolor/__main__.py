@@ -137,13 +137,14 @@ written after every epoch, and the run's state, history and pictures go into the
 command continues a run that was stopped or killed, to the same weights."""
 
 
-_COMPARE = """Train every system of pyramidcolor.baselines from scratch on the same photos, with equally many multiplications, over seeds,
-and measure them on other photos. Gray pictures and the best single tint stand beside them.
+_COMPARE = """Train every system of pyramidcolor.baselines from scratch on the same photos, with equally many
+multiplications, over seeds, and measure them on other photos. Gray pictures and the best single tint stand beside them.
 
   python -m pyramidcolor compare --photos PHOTOS --validation OTHERS --out methods.json
 
-The result file says how it was made and is written after every run. The same command goes on where it was stopped; with more
-seeds or methods it adds those. A contact sheet of scikit-image's photos is written beside it. Without photos, scenes are drawn."""
+The result file says how it was made and is written after every run. The same command goes on where it was
+stopped; with more seeds or methods it adds those. A contact sheet of scikit-image's photos is written beside it.
+Without photos, scenes are drawn."""
 
 
 def _add_working_size(parser: argparse.ArgumentParser) -> None:
