@@ -404,44 +404,41 @@ def dots_explorer(photo: Tensor, dots: int = 20, seed: int = 0) -> PicturePanel:
     )
 
 
-class RankingList(ipywidgets.HBox):
-    """An order that a reader changes: a list, and two buttons that move what is chosen in it. Tab, the arrow keys and Space reach all of it.
+class RankingList(ipywidgets.VBox):
+    """An order that a reader changes: a button for each item, which chooses it, and two that move what is chosen up or down.
+
+    All of it is buttons, which Tab reaches and Enter presses. JupyterLab takes the arrow keys of a list for its own.
 
     Args:
         items: in the order to begin with, the best first.
 
     Attributes:
         value: the items in the reader's order.
-        list: where one is chosen.
-        up, down: the buttons.
+        chosen: the buttons of the items; their `value` is the item that will move.
+        up, down: the buttons that move it.
     """
 
     value = traitlets.Tuple()
 
     def __init__(self, items: Sequence[str]):
         self.value = tuple(items)
-        self.list = ipywidgets.Select(
-            options=self.value,
-            rows=len(self.value),
-            description="Best first",
-            layout=ipywidgets.Layout(width="12em"),
+        self.chosen = ipywidgets.ToggleButtons(
+            options=self.value, description="Choose", style={"button_width": "3em"}
         )
         self.up, self.down = (ipywidgets.Button(description=text) for text in ("Move up", "Move down"))
         self.up.on_click(lambda _: self._move(-1))
         self.down.on_click(lambda _: self._move(1))
-        super().__init__([self.list, ipywidgets.VBox([self.up, self.down])])
+        super().__init__([self.chosen, ipywidgets.HBox([self.up, self.down])])
 
     def _move(self, step: int) -> None:
-        order, place = list(self.value), self.list.index
-        target = min(max(place + step, 0), len(order) - 1)
-        order.insert(target, order.pop(place))
-        self.list.options = order  # which chooses the first
-        self.list.index = target
+        order = list(self.value)
+        place = order.index(self.chosen.value)
+        order.insert(min(max(place + step, 0), len(order) - 1), order.pop(place))
         self.value = tuple(order)
 
 
 def ranking_panel(images: Mapping[str, Tensor], true: Tensor, names: Mapping[str, str]) -> PicturePanel:
-    """`comparison_views.blind_page` with a list to rank its letters in, and a box that reveals their names.
+    """`comparison_views.blind_page` with buttons to rank its letters, and one that reveals their names.
 
     Args:
         images: for each letter its picture `(3, H, W)` in [0, 1].
@@ -451,7 +448,7 @@ def ranking_panel(images: Mapping[str, Tensor], true: Tensor, names: Mapping[str
     return PicturePanel(
         partial(blind_page, images, true, names),
         order=RankingList(list(images)),
-        reveal=ipywidgets.Checkbox(description="Tell the names", indent=False),
+        reveal=ipywidgets.ToggleButton(description="Tell the names"),
     )
 
 
