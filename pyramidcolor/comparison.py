@@ -145,7 +145,7 @@ def compare(
         measured: others, to measure on; the largest square in the middle of each is used.
         plan: how large.
         out: the result file.
-        labels: for each photo the number of its kind, as in `baselines.Method.fit`.
+        labels: for each photo the number of its kind, as in `baselines.method.Method.fit`.
         methods: keys of `baselines.METHODS`; None for all.
         seeds: how many; they count from 0.
         processes: how many runs go on at once, each in a process with its share of the threads; photos must then be picklable.
@@ -251,7 +251,7 @@ def fit_within(
         photos: RGB `(3, H, W)` in [0, 1].
         plan: how large.
         seed: of the training.
-        labels: as in `baselines.Method.fit`.
+        labels: as in `baselines.method.Method.fit`.
     """
     if method.trains:
         method.fit(

@@ -8,11 +8,9 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from .shipped import stored_result
-
-Result = TypeVar("Result")
 
 
 @contextmanager
@@ -62,7 +60,7 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def read_result(path: str | os.PathLike, maker: str, parse: Callable[[Any], Result]) -> Result:
+def read_result(path: str | os.PathLike, maker: str, parse: Callable[[Any], Any]) -> Any:
     """What is stored in the result file of a benchmark.
 
     Args:
