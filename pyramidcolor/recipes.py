@@ -117,7 +117,7 @@ BEST = replace(
     hue_factor=6.0,
     weigh_by_saturation=True,
     weigh_by_value=True,
-    rebalance=0.85,
+    rebalance=0.7,
     luminance_share=0.15,
     calibrate=True,
 )
