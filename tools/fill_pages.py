@@ -4,7 +4,7 @@
     make pages
 
 Each part stands in a page between two comments, `<!-- NAME: ... -->` and `<!-- end of NAME -->`, and is made from one source:
-the model cards' figures, the stored results of `make bench`, the first cells of the notebooks, `budgets.BUDGETS`, and the
+the model cards' figures, the stored results of `make bench` and `compare`, the first cells of the notebooks, `budgets.BUDGETS`, and the
 address in pyproject.toml. So none of it is typed twice, and a test notices what has gone stale.
 """
 
@@ -18,12 +18,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pyramidcolor.budgets import BUDGETS
+from pyramidcolor.comparison_results import markdown_table, read_results
 from pyramidcolor.files import written_whole
 from pyramidcolor.jobs import COLUMNS
 from pyramidcolor.notebooks import find_notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "docs/learning_path.md", "docs/how-to/choose-a-budget.md")
+PAGES = ("README.md", "docs/learning_path.md", "docs/how-to/choose-a-budget.md", "docs/comparison.md")
 
 BENCH = ROOT / "benchmarks" / "results" / "bench.json"  # of the last `make bench`
 
@@ -141,8 +142,20 @@ def budgets(folder: Path) -> str:
     return "\n".join(lines)
 
 
+def comparison(folder: Path) -> str:
+    """The stored table of `python -m pyramidcolor compare`, and what it was made with."""
+    results = read_results("methods-photos")
+    protocol, plan = results["protocol"], results["protocol"]["plan"]
+    facts = (
+        f"{protocol['training']['photos']:,} photos to learn from in views of {plan['size']} pixels, {plan['multiplications']:.1e} "
+        f"multiplications a training, seeds {', '.join(map(str, protocol['seeds']))}; {protocol['measured']['photos']} other photos to "
+        f"measure on, {plan['measured_size']} pixels wide. Means, and in brackets the lowest and the highest seed."
+    )
+    return f"{facts}\n\n{markdown_table(results)}"
+
+
 PARTS: dict[str, Callable[[Path], str]] = {
-    part.__name__: part for part in (badges, figures, speeds, notebooks, budgets)
+    part.__name__: part for part in (badges, figures, speeds, notebooks, budgets, comparison)
 }
 
 
