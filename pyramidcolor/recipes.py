@@ -114,14 +114,13 @@ BEST = replace(
     PAPER,
     color_space="hsv-point",
     pyramid_net={"norm": True, "residual": True},
-    hue_factor=6.0,
+    hue_factor=3.0,
     weigh_by_saturation=True,
-    weigh_by_value=True,
     rebalance=0.7,
     luminance_share=0.15,
     calibrate=True,
 )
-"""Hue as a point, weighed by saturation, value and against its frequency; stage two as a correction of stage one; some photos'
+"""Hue as a point, weighed by saturation and against its frequency; stage two as a correction of stage one; some photos'
 gray as luminance."""
 
 LAB = replace(PAPER, color_space="lab")
