@@ -1,0 +1,92 @@
+"""Where a training step's time goes, and what two threads gain: the profiles behind `docs/performance.md`'s missed goals.
+
+python benchmarks/profiles.py
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from pyramidcolor.bands import BAND_PIXELS
+from pyramidcolor.checkpoints import load_pretrained
+from pyramidcolor.images import read_image, resize, sample_photo, to_image
+from pyramidcolor.inference import colorize
+from pyramidcolor.recipes import PHASES, recipe
+from pyramidcolor.speed import VARIANTS, Variant, training_step
+
+KINDS = {"conv": "convolutions", "batch_norm": "batch norm", "copy_": "copies and casts", "adam": "Adam"}
+
+
+def step_profile(phase: str, variant: Variant, calls: int = 8) -> Counter[str]:
+    """Milliseconds of a training step, 32 of 128x128, by kind of operation; the profiler's own time is in them."""
+    config = recipe("best")
+    size = 128 // 4 if phase == "stage-one" else 128  # stage one is trained on views as small as its input
+    step = training_step(replace(config, size=size), variant, torch.device("cpu"), batch_size=32, phase=phase)
+    for _ in range(3):
+        step()
+    with profile(activities=[ProfilerActivity.CPU]) as run:
+        for _ in range(calls):
+            step()
+    spent: Counter[str] = Counter()
+    for event in run.key_averages():
+        kind = next((kind for word, kind in KINDS.items() if word in event.key.lower()), "all else")
+        spent[kind] += event.self_cpu_time_total / calls / 1000
+    return spent
+
+
+def two_threads(call: Callable[[], object], calls: int) -> tuple[float, float]:
+    """Seconds of a call in one thread, and how many times as much two threads of one Python do in the same time."""
+    torch.set_num_threads(1)
+
+    def repeat() -> None:
+        for _ in range(calls):
+            call()
+
+    call()
+    started = time.perf_counter()
+    repeat()
+    alone = time.perf_counter() - started
+    threads = [threading.Thread(target=repeat) for _ in range(2)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return alone / calls, 2 * alone / (time.perf_counter() - started)
+
+
+def main() -> None:
+    """Print both profiles."""
+    for phase in PHASES:
+        for variant in (VARIANTS[0], VARIANTS[2]):
+            spent = step_profile(phase, variant)
+            parts = ", ".join(f"{kind} {share / spent.total():.0%}" for kind, share in spent.most_common())
+            print(f"{phase}, {variant.name}: {spent.total():.0f} ms; {parts}")
+    network, numbers = load_pretrained("best"), torch.rand(2, BAND_PIXELS)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "photo.jpg"
+        photo = to_image(resize(sample_photo("rocket"), (1224, 1632)))
+        photo.save(path, quality=92)
+        pixels = np.asarray(photo)
+        jobs = {
+            "decoding a photo of 2 megapixels": (lambda: read_image(path).load(), 30),
+            "short operations on a band": (lambda: numbers[0] * 1.5 + numbers[1], 10_000),
+            "colorizing it": (lambda: colorize(pixels, network), 12),
+        }
+        for name, (call, calls) in jobs.items():
+            seconds, gain = two_threads(call, calls)
+            print(f"{name}: {seconds * 1000:.2f} ms; two threads do {gain:.2f} times as much")
+
+
+if __name__ == "__main__":
+    main()
