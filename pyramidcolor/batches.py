@@ -36,16 +36,30 @@ def random_view(photo: Tensor, size: int, rng: np.random.Generator, smallest_cro
     shorter = min(height, width)
     side = max(1, round(shorter * rng.uniform(smallest_crop, 1)))
     top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
+    return square_view(photo, (top, left, side, rng.random() < 0.5), size)
+
+
+def square_view(photo: Tensor, square: Sequence[int], size: int) -> Tensor:
+    """A square of a photo at a given size.
+
+    Args:
+        photo: `(3, H, W)`.
+        square: top, left and side in pixels, and whether to mirror it.
+        size: side of the view in pixels.
+
+    Returns:
+        `(3, size, size)`.
+    """
+    top, left, side, mirrored = square
     view = resize(photo[:, top : top + side, left : left + side], (size, size))
-    return view.flip(-1) if rng.random() < 0.5 else view
+    return view.flip(-1) if mirrored else view
 
 
 def center_view(photo: Tensor, size: int) -> Tensor:
     """The largest square in the middle of a photo, at a given size: `(3, H, W)` to `(3, size, size)`."""
     height, width = photo.shape[-2:]
     side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return resize(photo[:, top : top + side, left : left + side], (size, size))
+    return square_view(photo, ((height - side) // 2, (width - side) // 2, side, False), size)
 
 
 def epoch_order(count: int, epoch_photos: int | None, seed: int, epoch: int) -> np.ndarray:

@@ -100,12 +100,14 @@ def _defaults(stage: type) -> dict[str, Any]:
     }
 
 
-def save_checkpoint(colorizer: Colorizer, path: str | os.PathLike) -> None:
+def save_checkpoint(colorizer: Colorizer, path: str | os.PathLike, half: bool = False) -> None:
     """Write a network's weights, constructor arguments and color space, whole or not at all.
 
     Args:
         colorizer: what to save.
         path: the file, by custom `*.safetensors`; an existing one is replaced.
+        half: whether the kernels of the convolutions are rounded to float16, for a file half as large. Batch statistics, whose
+            range is wider, stay whole.
 
     Raises:
         OSError: if it cannot be written; an old file is then untouched.
@@ -113,6 +115,8 @@ def save_checkpoint(colorizer: Colorizer, path: str | os.PathLike) -> None:
     tensors = {
         name: tensor.detach().cpu().contiguous() for name, tensor in colorizer.model.state_dict().items()
     }
+    if half:
+        tensors = {name: tensor.half() if tensor.ndim == 4 else tensor for name, tensor in tensors.items()}
     save_tensors(tensors, path, colorizer_metadata(colorizer))
 
 

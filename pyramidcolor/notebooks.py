@@ -23,7 +23,7 @@ from typing import Any
 from .budgets import BUDGETS
 from .files import written_whole
 from .shipped import shipped_folder
-from .workers import Lost, side_by_side
+from .workers import Lost, side_by_side, usable_cores
 
 _MOST_JOBS = 4  # by default: each takes up to a gigabyte of memory
 _SPARE = 300  # seconds beside its cells that a notebook may take: its kernel's start and end, its page
@@ -338,15 +338,10 @@ def _imported(name: str) -> ModuleType:
     return importlib.import_module(name)
 
 
-def _cores() -> int:
-    """Those that this process may use, where the system tells."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _default_jobs() -> int:
     import torch  # which takes seconds
 
-    return 1 if torch.accelerator.is_available() else min(_cores(), _MOST_JOBS)
+    return 1 if torch.accelerator.is_available() else min(usable_cores(), _MOST_JOBS)
 
 
 def _results(path: Path, out: Path) -> tuple[Path, Path]:
@@ -385,7 +380,7 @@ def _checked_parameters(
 def _run_side_by_side(
     paths: list[Path], out: Path, values: dict[str, Any], timeout: int, jobs: int, report: Callable
 ) -> list[NotebookRun]:
-    threads = max(_cores() // jobs, 1) if jobs > 1 else None
+    threads = max(usable_cores() // jobs, 1) if jobs > 1 else None
     # The later notebooks train more: begun last, one of them would run on alone.
     calls = [(path, out, values, timeout, threads) for path in reversed(paths)]
     limit = _SPARE + timeout * max(len(_cells(path)) for path in paths)

@@ -60,7 +60,11 @@ class PhaseStep(nn.Module):
         return self
 
     def forward(
-        self, rgb: Tensor, gray_scale: Tensor | None = None, luminance: Tensor | None = None
+        self,
+        rgb: Tensor,
+        gray_scale: Tensor | None = None,
+        luminance: Tensor | None = None,
+        gray_power: Tensor | None = None,
     ) -> Tensor:
         """The loss.
 
@@ -68,6 +72,7 @@ class PhaseStep(nn.Module):
             rgb: `(B, 3, H, W)` in [0, 1]; in stage one already as small as its input.
             gray_scale: `(B,)`, brightness of each gray picture as a share of the photo's, or None for 1.
             luminance: `(B,)` of bool, which photos' gray is luminance, or None for none.
+            gray_power: `(B,)`, what each gray picture, from 0 for black to 1, is raised to, or None for 1.
 
         Returns:
             Scalar; in the last phase the sum of both stages' losses, so that stage one's own output stays meaningful.
@@ -77,8 +82,10 @@ class PhaseStep(nn.Module):
         with torch.autocast(rgb.device.type, enabled=False):
             gray, chroma = self.space.encode(rgb)
             value = rgb.amax(-3, keepdim=True)
-            if luminance is not None and luminance.any():
+            if luminance is not None:
                 gray = torch.where(luminance[:, None, None, None], luminance_gray(rgb), gray)
+            if gray_power is not None:
+                gray = 2 * ((gray + 1) / 2).clamp(min=0) ** gray_power[:, None, None, None] - 1
             if gray_scale is not None:
                 gray = (gray + 1) * gray_scale[:, None, None, None] - 1
             gray = gray.contiguous(memory_format=self._memory_format)

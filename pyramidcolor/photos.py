@@ -148,7 +148,7 @@ class JoinedPhotos(Photos):
     """
 
     def __init__(self, datasets: Sequence[Dataset], copies: Sequence[int] | None = None):
-        self.datasets = [_as_photos(dataset) for dataset in datasets]
+        self.datasets = [as_photos(dataset) for dataset in datasets]
         copies = [1] * len(self.datasets) if copies is None else list(copies)
         if not self.datasets:
             raise ValueError("datasets must hold at least one set of photos")
@@ -217,7 +217,7 @@ class CachedPhotos(Photos):
     """
 
     def __init__(self, dataset: Dataset, memory: int | str):
-        self.dataset, self.memory = _as_photos(dataset), bytes_of(memory)
+        self.dataset, self.memory = as_photos(dataset), bytes_of(memory)
         super().__init__(self.dataset.names, self.dataset.sources, self.dataset.left_out)
         self._start_empty()
 
@@ -309,7 +309,8 @@ class _RoundedPhotos(Photos):
         return type(self.dataset).__name__
 
 
-def _as_photos(dataset: Dataset) -> Photos:
+def as_photos(dataset: Dataset) -> Photos:
+    """A set as it is if it is one of these, else any data set of RGB tensors, such as drawn scenes, rounded to 8 bits."""
     return dataset if isinstance(dataset, Photos) else _RoundedPhotos(dataset)
 
 

@@ -37,6 +37,8 @@ class TrainingConfig:
         rebalance: from 0, every pixel's hue counts the same, toward 1, every hue does; 0.5 is Zhang's mixture of both.
         shrinking: one of `SHRINKINGS`.
         exposure: gray is darkened by up to this share, at random, so that dim photos are known too.
+        contrast: gray is raised to a power between 1 / (1 + contrast) and 1 + contrast, at random, so that flat and hard prints are
+            known too.
         luminance_share: share of photos whose gray is luminance instead of the color space's own, as in scanned photos.
         calibrate: whether a finished network gets the `saturation_gain` that makes the validation photos as vivid as they are.
         precision: "fp32", "bf16", or "auto" for bf16 where the processor is fast at it.
@@ -61,6 +63,7 @@ class TrainingConfig:
     rebalance: float = 0.0
     shrinking: str = "point"
     exposure: float = 0.0
+    contrast: float = 0.0
     luminance_share: float = 0.0
     calibrate: bool = False
     precision: str = "auto"
@@ -91,6 +94,7 @@ class TrainingConfig:
             f"hue_factor (lambda) must be at least 0, got {self.hue_factor}": self.hue_factor >= 0,
             f"rebalance must lie in [0, 1), got {self.rebalance}": 0 <= self.rebalance < 1,
             f"exposure must lie in [0, 1), got {self.exposure}": 0 <= self.exposure < 1,
+            f"contrast must be at least 0, got {self.contrast}": self.contrast >= 0,
             f"luminance_share must lie in [0, 1], got {self.luminance_share}": 0 <= self.luminance_share <= 1,
         }
         for message, holds in checks.items():

@@ -36,8 +36,11 @@ from .devices import choose_precision
 from .files import written_whole
 from .objective import PhaseStep, hue_weights
 from .recipes import PHASES, TrainingConfig
+from .resident import ResidentPhotos, ResidentReader, on_device
+from .workers import usable_cores
 
 _VALIDATION_BATCH = 16
+_READERS = 2  # threads; a network that trains on the processor wants the rest of it
 _DIVERGED = 3.0  # an epoch's loss this many times the phase's first has left the valley for good
 
 
@@ -167,6 +170,7 @@ class Run:
         self._place, self._epoch, self._best = 0, 0, math.inf
         self._best_weights: dict[str, Tensor] = {}
         self._moments: dict[str, Tensor] = {}
+        self._resident: dict[int, tuple[Sequence[Tensor], ResidentPhotos | None]] = {}
         if self.out is not None:
             self._prepare_files()
         self.colorizer.model.eval()  # a run that is already over is not trained, and goes to its user like this
@@ -188,6 +192,7 @@ class Run:
             )
         step = PhaseStep(self.colorizer, phase, config, self.hue_weights).to(self.accelerator.device)
         step = step.to(memory_format=torch.channels_last)
+        photos, validation = (self._at_hand(photos_of) for photos_of in (photos, validation))
         trained = [parameter for parameter in step.parameters() if parameter.requires_grad]
         wrapped, optimizer = self.accelerator.prepare(
             step, torch.optim.Adam(trained, lr=config.learning_rates[index])
@@ -222,7 +227,8 @@ class Run:
                 f"batch_size {config.batch_size} cannot be shared by {world} processes; choose a multiple"
             )
         phase, index = self.phase, PHASES.index(self.phase)
-        reader = BatchReader(
+        kind = ResidentReader if isinstance(photos, ResidentPhotos) else BatchReader
+        reader = kind(
             photos,
             self._view_size(),
             config.batch_size // world,
@@ -232,6 +238,7 @@ class Run:
             smallest_crop=config.smallest_crop,
             rank=self.accelerator.process_index,
             world=world,
+            threads=_READERS if self.accelerator.device.type == "cpu" else usable_cores(),
         )
         step.train()
         device, total = self.accelerator.device, torch.zeros(())
@@ -242,9 +249,12 @@ class Run:
             rate = config.learning_rates[index] * one_cycle(done)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            gray_scale, luminance = self._gray_changes(index, number)
+            changes = [
+                None if change is None else change.to(device, non_blocking=True)
+                for change in self._gray_changes(index, number)
+            ]
             with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-                loss = step(batch.to(device, non_blocking=True), gray_scale.to(device), luminance.to(device))
+                loss = step(batch.to(device, non_blocking=True), *changes)
             optimizer.zero_grad(set_to_none=True)
             self.accelerator.backward(loss)
             optimizer.step()
@@ -263,14 +273,20 @@ class Run:
             reader.waited / seconds,
         )
 
-    def _gray_changes(self, index: int, number: int) -> tuple[Tensor, Tensor]:
+    def _gray_changes(self, index: int, number: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Brightness, which photos are luminance, and contrast of a batch, as `PhaseStep` takes them."""
         # Drawn for the joint batch and then cut, so that several processes do what one would.
         rng = np.random.default_rng([self.config.seed, index, self._epoch, number])
         share = self.config.batch_size // self.accelerator.num_processes
         mine = slice(self.accelerator.process_index * share, (self.accelerator.process_index + 1) * share)
-        scale = 1 - self.config.exposure * rng.random(self.config.batch_size, np.float32)[mine]
-        return torch.from_numpy(scale), torch.from_numpy(
-            rng.random(self.config.batch_size)[mine] < self.config.luminance_share
+        config = self.config
+        scale = 1 - config.exposure * rng.random(config.batch_size, np.float32)[mine]
+        luminance = rng.random(config.batch_size)[mine] < config.luminance_share
+        power = (1 + config.contrast) ** rng.uniform(-1, 1, config.batch_size).astype(np.float32)[mine]
+        return (
+            torch.from_numpy(scale),
+            torch.from_numpy(luminance) if luminance.any() else None,
+            torch.from_numpy(power) if config.contrast else None,
         )
 
     def _check_convergence(self, train_loss: float, phase: str) -> None:
@@ -291,15 +307,23 @@ class Run:
         plain = self.accelerator.unwrap_model(step)
         for first in range(rank * _VALIDATION_BATCH, len(validation), world * _VALIDATION_BATCH):
             chosen = range(first, min(first + _VALIDATION_BATCH, len(validation)))
-            batch = torch.stack([center_view(validation[place], self._view_size()) for place in chosen]).to(
-                device
-            )
+            if isinstance(validation, ResidentPhotos):
+                batch = validation.center_views(np.array(chosen), self._view_size())
+            else:
+                views = [center_view(validation[place], self._view_size()) for place in chosen]
+                batch = torch.stack(views).to(device)
             with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16"):
                 total += torch.stack(
                     (plain(batch).float() * len(batch), torch.tensor(float(len(batch)), device=device))
                 )
         loss, count = self.accelerator.reduce(total, "sum").tolist()
         return loss / count
+
+    def _at_hand(self, photos: Sequence[Tensor]) -> Sequence[Tensor] | ResidentPhotos:
+        """The photos in the memory of the GPU that trains, if there is one and they fit; each set is sent once."""
+        if id(photos) not in self._resident:
+            self._resident[id(photos)] = photos, on_device(photos, self.accelerator.device)
+        return self._resident[id(photos)][1] or photos
 
     def _view_size(self) -> int:
         """Stage one alone sees only shrunk pictures, so its views are made at that size."""

@@ -38,6 +38,11 @@ class _Worker:
         return Lost(why, time.monotonic() - self.begun)
 
 
+def usable_cores() -> int:
+    """How many processor cores this process may use, where the system tells; else how many there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def side_by_side(
     function: Callable[..., Any], calls: Sequence[tuple], workers: int, limit: float
 ) -> Iterator[tuple[int, Any]]:

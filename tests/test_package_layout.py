@@ -25,6 +25,7 @@ ORDER = [
     "scenes",
     "batches",
     "photos",
+    "resident",
     "datasets",
     "packing",
     "splits",

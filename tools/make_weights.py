@@ -11,11 +11,13 @@ A run that was stopped is continued by the same command. Its state stays in `run
 from __future__ import annotations
 
 import argparse
+import json
 import platform
 import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -27,7 +29,7 @@ from pyramidcolor.jobs import COLUMNS, evaluate_weights, train_on_photos, write_
 from pyramidcolor.photos import JoinedPhotos, Photos
 from pyramidcolor.recipes import PHASES, TrainingConfig, recipe
 from pyramidcolor.splits import split_by_file, split_photos
-from pyramidcolor.training import read_history
+from pyramidcolor.training import read_history, run_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 LARGEST = 12_000_000  # bytes; a file that travels with every clone
@@ -91,6 +93,24 @@ def main() -> None:
     parser.add_argument(
         "--detail", nargs="*", default=[], metavar="WORD", help="tars for the phases after stage one"
     )
+    parser.add_argument(
+        "--wider", type=float, default=1, help="how many times wider stage one's layers are than the recipe's"
+    )
+    parser.add_argument(
+        "--change",
+        nargs="*",
+        default=[],
+        metavar="NAME=VALUE",
+        help="other arguments of TrainingConfig, as JSON: rebalance=0.8 weigh_by_value=true",
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=ROOT / "runs", help="where the state of the runs is kept"
+    )
+    parser.add_argument(
+        "--train-only",
+        action="store_true",
+        help="measure and publish later, by the same command without this",
+    )
     parser.add_argument("--memory", default="6 GiB")
     parser.add_argument("--before", default="", help="for the card: what was trained before --start, and how")
     parser.add_argument("--data", default="", help="for the card: what the photos are, and on what terms")
@@ -104,11 +124,19 @@ def main() -> None:
             if (value := getattr(args, key)) is not None
         }
         changes = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
+        changes |= {key: json.loads(value) for key, _, value in (pair.partition("=") for pair in args.change)}
+        plain = recipe(name)
         config = replace(
-            recipe(name), phases=tuple(args.phases), **{**budget(args.budget).training(), **changes}
+            plain,
+            phases=tuple(args.phases),
+            low_scale_net=wider(plain.low_scale_net, args.wider),
+            **{**budget(args.budget).training(), **changes},
         )
-        out = ROOT / "runs" / f"{name}.safetensors"
-        out.parent.mkdir(exist_ok=True)
+        out = args.runs / f"{name}.safetensors"
+        run_folder(out).mkdir(parents=True, exist_ok=True)
+        machine = run_folder(out) / "machine.txt"
+        if not machine.exists():  # a run may be measured on another one
+            machine.write_text(f"{hardware()}; torch {torch.__version__}", encoding="utf-8")
         train_on_photos(
             photos,
             out,
@@ -121,21 +149,28 @@ def main() -> None:
             about={"name": name},
             report=lambda line: print(line, flush=True),
         )
-        publish(name, out, config, args)
+        if not args.train_only:
+            publish(name, out, config, args, machine.read_text(encoding="utf-8"))
 
 
-def publish(name: str, out: Path, config: TrainingConfig, args: argparse.Namespace) -> None:
-    """Measure finished weights on the validation photos, and write them with their card into the package."""
-    colorizer = load_checkpoint(out)
-    rows = evaluate_weights([colorizer], [args.photos / "val"], report=lambda line: print(line, flush=True))
-    records = read_history(out)
-    parameters = sum(weight.numel() for weight in colorizer.model.parameters())
+def wider(low_scale_net: dict[str, Any], factor: float) -> dict[str, Any]:
+    """Arguments of a stage one whose layers are so many times wider, in steps of 8 channels."""
+    widths = [max(8, 8 * round(width * factor / 8)) for width in low_scale_net["widths"]]
+    return low_scale_net | {"widths": tuple(widths)}
+
+
+def publish(name: str, out: Path, config: TrainingConfig, args: argparse.Namespace, machine: str) -> None:
+    """Write finished weights, rounded to half precision, into the package, measure them there, and write their card."""
     folder = ROOT / "pyramidcolor" / "pretrained"
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.safetensors"
-    save_checkpoint(colorizer, path)
+    save_checkpoint(load_checkpoint(out), path, half=True)
     if path.stat().st_size > LARGEST:
         raise ValueError(f"{path} has {path.stat().st_size:,} bytes, and {LARGEST:,} are the most")
+    colorizer = load_checkpoint(path)
+    rows = evaluate_weights([colorizer], [args.photos / "val"], report=lambda line: print(line, flush=True))
+    records = read_history(out)
+    parameters = sum(weight.numel() for weight in colorizer.model.parameters())
     seen = sum(round(record.photos_per_second * record.seconds) for record in records)
     minutes = sum(record.seconds for record in records) / 60
     words = [
@@ -147,11 +182,11 @@ def publish(name: str, out: Path, config: TrainingConfig, args: argparse.Namespa
         "",
         f"{parameters:,} parameters, color space `{colorizer.color_space.name}`, {path.stat().st_size:,} bytes.",
         "",
-        f"- **Command**: `python tools/{shlex.join(without(words, '--before', '--data'))}`",
+        f"- **Command**: `python tools/{shlex.join(without(words, '--before', '--data', '--runs'))}`",
         *([f"- **Before**: {args.before}"] if args.before else []),
         f"- **Photos**: {args.data or 'not said'}",
         f"- **Seed** {config.seed}; {seen:,} photos seen in {len(records)} epochs, {minutes:.0f} minutes of training",
-        f"- **Machine**: {hardware()}; torch {torch.__version__}",
+        f"- **Machine**: {machine}",
         "",
         f"Figures on {args.photos.name}/val at 256 x 256, by `python -m pyramidcolor evaluate`:",
         "",
