@@ -41,6 +41,10 @@ from .images import (
 )
 from .swift import swift_chroma
 
+_BAND_PIXELS = (
+    4 * BAND_PIXELS
+)  # smaller bands: threads that color photos side by side would wait for Python's lock more often
+
 PhotoT = TypeVar("PhotoT", str, os.PathLike, Image.Image, np.ndarray, Tensor)
 
 _ALONE = 1 << 25  # pixels; in a folder, photos larger than this wait for each other, or memory would not last
@@ -426,7 +430,7 @@ def _for_bands(work: Callable[[int, int], None], size: tuple[int, int]) -> None:
         with torch.inference_mode():  # a thread has its own mode
             work(first, last)
 
-    step = max(1, BAND_PIXELS // size[1])
+    step = max(1, _BAND_PIXELS // size[1])
     in_threads(without_gradients, size[0], step, threads_for(size[0] * size[1]))
 
 

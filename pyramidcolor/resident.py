@@ -68,20 +68,24 @@ class ResidentPhotos:
         Returns:
             `(B, 3, size, size)` float32 in [0, 1], on the device.
         """
+        numbers = self._block[places]
+        used = np.unique(numbers)
+        longest = [max(self._blocks[number].shape[axis] for number in used) for axis in (-2, -1)]
+        top, left, side, mirrored = self._sent(squares).unbind(1)
+        rows, columns = (
+            _resizing(start, side, size, length) for start, length in zip((top, left), longest, strict=True)
+        )
+        columns = torch.where(mirrored.bool()[:, None, None], columns.flip(1), columns)
         batch = torch.empty(len(places), 3, size, size, device=self.device)
-        for number in np.unique(self._block[places]):
-            mine = np.flatnonzero(self._block[places] == number)
+        for number in used:
+            mine = np.flatnonzero(numbers == number)
             where, slots = self._sent(mine), self._sent(self._slot[places[mine]])
-            top, left, side, mirrored = self._sent(squares[mine]).unbind(1)
             block = self._blocks[number]
             height, width = block.shape[-2:]
-            rows, columns = _resizing(top, side, size, height), _resizing(left, side, size, width)
-            columns = torch.where(mirrored.bool()[:, None, None], columns.flip(1), columns)
             with torch.autocast(self.device.type, enabled=False):
-                half = block[slots].flatten(1, 2).float() @ columns.mT
-                views = rows[:, None] @ half.unflatten(1, (3, height))
-            batch[where] = (views / 255).clamp(0, 1)
-        return batch
+                half = block[slots].flatten(1, 2).float() @ columns[where, :, :width].mT
+                batch[where] = rows[where, None, :, :height] @ half.unflatten(1, (3, height))
+        return batch.div_(255).clamp_(0, 1)
 
     def center_views(self, places: np.ndarray, size: int) -> Tensor:
         """The largest square in the middle of each of some photos, as `batches.center_view` gives it: `(B, 3, size, size)`."""

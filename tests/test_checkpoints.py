@@ -42,6 +42,21 @@ def test_a_loaded_network_computes_what_the_saved_one_did(tmp_path, space, scale
     assert loaded.color_space is COLOR_SPACES[space]
 
 
+def test_a_file_in_half_precision_is_half_as_large_and_gives_nearly_the_same_chroma(tmp_path):
+    colorizer = build_colorizer("hsv-point", {"norm": True}, {"norm": True})
+    colorizer.model.eval()
+    paths = [tmp_path / name for name in ("whole.safetensors", "half.safetensors")]
+    for path, half in zip(paths, (False, True), strict=True):
+        save_checkpoint(colorizer, path, half)
+    whole, half = (path.stat().st_size for path in paths)
+    assert half < 0.55 * whole
+    loaded = load_checkpoint(paths[1])
+    assert all(weight.dtype == torch.float32 for weight in loaded.model.parameters())
+    gray = torch.rand(1, 1, 32, 48) * 2 - 1
+    with torch.no_grad():
+        torch.testing.assert_close(loaded.model(gray), colorizer.model(gray), rtol=0, atol=0.01)
+
+
 def test_a_weights_file_tells_what_it_was_made_of(saved):
     loaded = load_checkpoint(saved[1])
     assert loaded.about == {"photos": "three of a bridge"}

@@ -477,6 +477,26 @@ def test_darker_gray_and_luminance_reach_the_network_and_leave_the_truth(monkeyp
     assert losses[0] == losses[1]
 
 
+def test_contrast_bends_gray_between_black_and_white():
+    step = PhaseStep(build_colorizer("hsv", **NETWORK), "stage-one", CONFIG)
+    seen = []
+    step.model.low_scale_net.forward = lambda gray, shrunk: seen.append(gray) or torch.zeros(3, 2, 4, 4)
+    rgb = torch.tensor([0.25, 0.0, 1.0]).reshape(3, 1, 1, 1).expand(3, 3, 16, 16)
+    step(rgb, None, None, torch.tensor([0.5, 2.0, 2.0]))
+    assert (seen[0].mean((1, 2, 3)) + 1).div(2).tolist() == pytest.approx([0.5, 0, 1])
+
+
+def test_contrast_is_drawn_evenly_about_one(monkeypatch):
+    run = Run(replace(CONFIG, contrast=0.5, batch_size=1000))
+    scale, luminance, power = run._gray_changes(0, 0)
+    assert (len(scale), len(luminance), len(power)) == (1000, 1000, 1000)
+    assert power.log().abs().max() <= np.log(1.5) + 1e-6
+    assert power.log().mean().abs() < 0.03
+    assert run._gray_changes(0, 0)[2].equal(power)
+    plain = Run(replace(CONFIG, luminance_share=0.0))
+    assert plain._gray_changes(0, 0)[1:] == (None, None)
+
+
 def test_scenes_can_be_trained_on_as_they_are():
     config = replace(CONFIG, phases=("stage-one",), epochs=(1, 1, 1))
     records = [record for record, _ in train(SyntheticScenes(16, 32), SyntheticScenes(4, 32, seed=1), config)]

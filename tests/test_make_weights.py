@@ -1,0 +1,73 @@
+"""`tools/make_weights.py`: what it tells a run, and that a run can be measured after it was trained."""
+
+import importlib.util
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from pyramidcolor.checkpoints import load_checkpoint
+from pyramidcolor.images import to_image
+from pyramidcolor.scenes import SyntheticScenes
+
+TOOL = Path(__file__).resolve().parents[1] / "tools" / "make_weights.py"
+
+
+@pytest.fixture
+def tool(tmp_path, monkeypatch):
+    spec = importlib.util.spec_from_file_location("make_weights", TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    (tmp_path / "pyramidcolor").mkdir()
+    return module
+
+
+def tar_of_scenes(path, count, seed):
+    path.parent.mkdir(parents=True)
+    scenes = SyntheticScenes(count, 64, seed)
+    with tarfile.open(path, "w") as tar:
+        for index in range(count):
+            file = path.with_name(f"{seed}-{index}.png")
+            to_image(scenes[index]).save(file)
+            tar.add(file, f"scenes/{file.name}")
+            file.unlink()
+
+
+def test_wider_layers_come_in_steps_of_eight(tool):
+    assert tool.wider({"norm": True, "widths": (32, 128)}, 1.9) == {"norm": True, "widths": (64, 240)}
+    assert tool.wider({"widths": (32, 128)}, 0.01)["widths"] == (8, 8)
+
+
+def test_weights_are_trained_first_and_measured_later(tool, tmp_path, monkeypatch, capsys):
+    tar_of_scenes(tmp_path / "photos" / "train" / "fine-00.tar", 60, 0)
+    tar_of_scenes(tmp_path / "photos" / "val" / "val-00.tar", 3, 1)
+    words = f"make_weights.py {tmp_path / 'photos'} --recipes best --runs {tmp_path / 'kept'} --wider 0.25 --size 64 --epochs 1 1 1"
+    words += " --epoch-photos 32 --batch-size 16 --phases stage-one stage-two --repeat fine=2 --detail fine --change contrast=0.2"
+    published = tmp_path / "pyramidcolor" / "pretrained"
+    monkeypatch.setattr(sys, "argv", [*words.split(), "--train-only"])
+    tool.main()
+    assert not published.exists()
+    (tmp_path / "kept" / "best-run" / "machine.txt").write_text("the card of tests", encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", words.split())
+    tool.main()
+    assert capsys.readouterr().out.count("stage-one epoch") == 1  # the second time nothing was trained
+    card = (published / "best.md").read_text(encoding="utf-8")
+    assert "**Machine**: the card of tests" in card
+    assert "--change contrast=0.2" in card
+    assert "kept" not in card
+    shipped, trained = (
+        load_checkpoint(folder / "best.safetensors") for folder in (published, tmp_path / "kept")
+    )
+    assert shipped.settings["low_scale_net"]["widths"][:3] == [8, 16, 32]
+    assert shipped.saturation_gain == trained.saturation_gain
+    assert (published / "best.safetensors").stat().st_size < 0.6 * (
+        tmp_path / "kept" / "best.safetensors"
+    ).stat().st_size
+
+
+def test_a_word_that_names_no_tar_is_refused(tool, tmp_path):
+    tar_of_scenes(tmp_path / "photos" / "train" / "fine-00.tar", 4, 0)
+    with pytest.raises(ValueError, match=r"no tar in .* begins with coarse"):
+        tool.open_training(tmp_path / "photos", {"coarse": 2}, [])
