@@ -252,6 +252,7 @@ _TRAINING_ARGUMENTS = {
     "rebalance": (float, None, "0: every pixel's hue counts the same; toward 1: every hue does"),
     "shrinking": (str, None, "how the truth shrinks for stage one: point, number or rgb"),
     "exposure": (float, None, "darken gray at random by up to this share"),
+    "contrast": (float, None, "raise gray to a random power, up to 1 + this or its inverse"),
     "luminance_share": (float, None, "share of photos whose gray is luminance instead of V"),
     "precision": (str, None, "fp32, bf16, or auto for what the processor is fast at"),
     "seed": (int, None, "of weights, order and views"),
