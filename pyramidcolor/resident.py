@@ -35,7 +35,7 @@ class ResidentPhotos:
 
     Attributes:
         shapes: height and width of every photo, `(N, 2)`.
-        bytes: memory in use on the device.
+        device_bytes: memory in use on the device.
 
     Raises:
         FileNotFoundError, ValueError: if a photo's file is missing or broken; the message names it.
@@ -52,7 +52,7 @@ class ResidentPhotos:
         self.shapes = shapes[chosen]
         self._block, self._slot = slots[chosen].T
         self._blocks = blocks
-        self.bytes = sum(block.numel() for block in blocks)
+        self.device_bytes = sum(block.numel() for block in blocks)
 
     def __len__(self) -> int:
         return len(self.shapes)

@@ -65,7 +65,7 @@ def test_copies_of_a_photo_share_its_bytes():
     scenes = as_photos([torch.rand(3, 32, 32) for _ in range(5)])
     kept = ResidentPhotos(JoinedPhotos([scenes], [3]), CPU)
     assert len(kept) == 15
-    assert kept.bytes == 5 * 3 * 32 * 32
+    assert kept.device_bytes == 5 * 3 * 32 * 32
     views = kept.center_views(np.array([1, 6, 11]), 32)
     assert torch.equal(views[0], views[1])
     assert torch.equal(views[0], views[2])
