@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pyramidcolor.checkpoints import load_pretrained
 from pyramidcolor.recipes import BEST, PHASES
+from pyramidcolor.resident import ResidentPhotos, ResidentReader
 from pyramidcolor.speed import Variant, measure, training_step, why_not_compiled
 from pyramidcolor.swift import swift_chroma
 
@@ -34,7 +35,7 @@ def rows(sizes: Sizes, device: torch.device | None = None) -> list[Row]:
             return [Row("on a GPU: inference, training, matrix rate, waiting", "", note="no GPU here")]
         device = torch.device("cuda")
     rate = matrix_rate(device, sizes.matrix_side)
-    found = [inference(sizes, device)]
+    found = [inference(sizes, device), *views(sizes, device)]
     for phase in PHASES[:2]:
         found += training(sizes, device, phase, rate)
     larger = replace(sizes, training_side=sizes.network_side, training_batch=sizes.gpu_batch)
@@ -57,8 +58,34 @@ def inference(sizes: Sizes, device: torch.device) -> Row:
     return Row(name, "", sizes.gpu_batch / seconds, unit=" photos/s", note=f"spread {spread:.0%}")
 
 
+def views(sizes: Sizes, device: torch.device) -> list[Row]:
+    """Views a second for either stage, cut from photos in the device's memory, with nothing else to do."""
+    generator = torch.Generator().manual_seed(0)
+    photos = ResidentPhotos(
+        [torch.rand(3, sizes.network_side, sizes.network_side, generator=generator) for _ in range(16)],
+        device,
+    )
+    found = []
+    for phase, side in (("stage-one", max(1, sizes.network_side // 4)), ("stage-two", sizes.network_side)):
+
+        def epoch(side: int = side) -> None:
+            options = {"seed": 0, "epoch": 0, "epoch_photos": 4 * sizes.gpu_batch}
+            for batch in ResidentReader(photos, side, sizes.gpu_batch, **options):
+                last = batch
+            last[0, 0, 0, 0].item()
+
+        seconds, spread = measure(epoch)
+        name = (
+            f"views for {phase} from photos of {sizes.network_side}x{sizes.network_side} on the {device.type}"
+        )
+        found.append(
+            Row(name, "", 4 * sizes.gpu_batch / seconds, unit=" photos/s", note=f"spread {spread:.0%}")
+        )
+    return found
+
+
 def training(sizes: Sizes, device: torch.device, phase: str, rate: float) -> list[Row]:
-    """Photos a second of a phase's step, and its share of the card's matrix rate."""
+    """Photos a second of a phase's step, as it is and compiled where that works, and the better one's share of the matrix rate."""
     factor = 4 if phase == "stage-one" else 1
     config = replace(BEST, size=sizes.network_side // factor)
     can_compile = device.type == "cuda" and not why_not_compiled(device)
@@ -68,12 +95,15 @@ def training(sizes: Sizes, device: torch.device, phase: str, rate: float) -> lis
     )
     with FlopCounterMode(display=False) as counter:
         plain()
+    plain_seconds, plain_spread = measure(plain)
     step = training_step(config, variant, device, batch_size=sizes.gpu_batch, phase=phase)
     seconds, spread = measure(step)
     name = f"{phase} training at {sizes.network_side}x{sizes.network_side} on the {device.type}"
     share = counter.get_total_flops() / seconds / rate
     compiled = "compiled" if can_compile else "not compiled"
+    not_compiled = f"not compiled, spread {plain_spread:.0%}; most time: {most_time(plain, device)}"
     return [
+        Row(name, "", sizes.gpu_batch / plain_seconds, unit=" photos/s", note=not_compiled),
         Row(name, "", sizes.gpu_batch / seconds, unit=" photos/s", note=f"{compiled}, spread {spread:.0%}"),
         Row(
             name,
