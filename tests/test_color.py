@@ -16,7 +16,7 @@ THERE_AND_BACK = [
     pytest.param(rgb_to_lab, lab_to_rgb, id="lab"),
     pytest.param(rgb_to_yuv, yuv_to_rgb, id="yuv"),
 ]
-CONVERSIONS = [rgb_to_hsv, hsv_to_rgb, rgb_to_lab, lab_to_rgb, rgb_to_yuv, yuv_to_rgb]
+CONVERSIONS = [function for pair in THERE_AND_BACK for function in pair.values]
 RAMP = torch.linspace(0, 1, 17, dtype=torch.float64)
 # 4,913 colors: black, white, all grays of the ramp, both ends of every sextant, and every tie between channels.
 GRID = torch.stack(torch.meshgrid(RAMP, RAMP, RAMP, indexing="ij")).flatten(2)
@@ -29,7 +29,7 @@ def random_colors(*shape, seed=0, dtype=torch.float64):
 def suitable_input(function, *lead):
     """Random pictures that a conversion can read: RGB, or what its inverse makes of RGB."""
     rgb = random_colors(*lead, 3, 4, 5)
-    inverse = {hsv_to_rgb: rgb_to_hsv, lab_to_rgb: rgb_to_lab, yuv_to_rgb: rgb_to_yuv}.get(function)
+    inverse = {back: there for there, back in (pair.values for pair in THERE_AND_BACK)}.get(function)
     return inverse(rgb) if inverse else rgb
 
 
