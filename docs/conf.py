@@ -23,6 +23,7 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 
+nb_render_markdown_format = "myst"  # the default knows no tables, and notebook 07 prints two
 nb_execution_mode = "off"  # the stored outputs are those that the tests compare
 nb_mime_priority_overrides = [
     ("html", "application/vnd.jupyter.widget-view+json", None)
@@ -45,6 +46,7 @@ nitpick_ignore_regex = [
     ("py:class", r"pyramidcolor\.\w+\.(_\w+|\w+T)"),  # private bases, and variables that stand for types
 ]
 
+html_show_copyright = False
 html_theme = "furo"
 html_title = "pyramidcolor"
 html_static_path = ["_static"]
