@@ -184,41 +184,21 @@ def _load(
     """Shapes `(N, 2)`, blocks `(n, 3, H, W)` of bytes on the device, and for each photo its block and place there `(N, 2)`."""
     shapes = np.empty((len(distinct), 2), np.int64)
     slots = np.empty((len(distinct), 2), np.int64)
-    kinds: dict[tuple[int, int], int] = {}
-    parts: list[list[Tensor]] = []
-    waiting: list[list[np.ndarray]] = []
-    counts: list[int] = []
-
-    def send(number: int, sides: tuple[int, int]) -> None:
-        block = torch.zeros(len(waiting[number]), 3, *sides, dtype=torch.uint8)
-        for place, pixels in enumerate(waiting[number]):
-            block[place, :, : pixels.shape[0], : pixels.shape[1]] = torch.from_numpy(pixels.copy()).permute(
-                2, 0, 1
-            )
-        parts[number].append(block.to(device))
-        waiting[number].clear()
-
+    blocks: dict[tuple[int, int], list[Tensor]] = {}
     with ThreadPoolExecutor(threads, thread_name_prefix="decoding") as pool:
         # A bounded stretch at a time, or all photos would lie decoded in the processor's memory too.
         for first in range(0, len(distinct), _CHUNK):
-            stretch = distinct[first : first + _CHUNK]
-            for place, pixels in enumerate(pool.map(photos.pixels, map(int, stretch)), start=first):
-                sides = _padded(pixels.shape[:2])
-                if sides not in kinds:
-                    kinds[sides] = len(kinds)
-                    for column in (parts, waiting):
-                        column.append([])
-                    counts.append(0)
-                number = kinds[sides]
-                shapes[place], slots[place] = pixels.shape[:2], (number, counts[number])
-                counts[number] += 1
-                waiting[number].append(pixels)
-                if len(waiting[number]) == _CHUNK:
-                    send(number, sides)
-    blocks = []
-    for sides, number in kinds.items():
-        if waiting[number]:
-            send(number, sides)
-        blocks.append(torch.cat(parts[number]))
-        parts[number].clear()
-    return shapes, blocks, slots
+            stretch = list(pool.map(photos.pixels, map(int, distinct[first : first + _CHUNK])))
+            padded = [_padded(pixels.shape[:2]) for pixels in stretch]
+            for sides in dict.fromkeys(padded):
+                mine = [place for place, own in enumerate(padded) if own == sides]
+                parts = blocks.setdefault(sides, [])
+                number, before = list(blocks).index(sides), sum(map(len, parts))
+                part = torch.zeros(len(mine), 3, *sides, dtype=torch.uint8)
+                for row, place in enumerate(mine):
+                    height, width = stretch[place].shape[:2]
+                    part[row, :, :height, :width] = torch.tensor(stretch[place]).permute(2, 0, 1)
+                    shapes[first + place], slots[first + place] = (height, width), (number, before + row)
+                parts.append(part.to(device))
+    # Taken out one by one, or all photos would lie on the device twice.
+    return shapes, [torch.cat(blocks.pop(sides)) for sides in list(blocks)], slots

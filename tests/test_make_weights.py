@@ -40,6 +40,18 @@ def test_wider_layers_come_in_steps_of_eight(tool):
     assert tool.wider({"widths": (32, 128)}, 0.01)["widths"] == (8, 8)
 
 
+@pytest.mark.parametrize(
+    ("word", "reason"), [("balance=1", "no argument 'balance'"), ("rebalance", "NAME=VALUE")]
+)
+def test_a_change_that_is_none_is_refused_by_name(tool, word, reason):
+    assert tool.read_changes(["rebalance=0.8", "weigh_by_value=true"]) == {
+        "rebalance": 0.8,
+        "weigh_by_value": True,
+    }
+    with pytest.raises(ValueError, match=f"--change {word}: .*{reason}"):
+        tool.read_changes([word])
+
+
 def test_weights_are_trained_first_and_measured_later(tool, tmp_path, monkeypatch, capsys):
     tar_of_scenes(tmp_path / "photos" / "train" / "fine-00.tar", 60, 0)
     tar_of_scenes(tmp_path / "photos" / "val" / "val-00.tar", 3, 1)

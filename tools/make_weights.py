@@ -15,7 +15,7 @@ import json
 import platform
 import shlex
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,10 @@ def main() -> None:
     parser.add_argument("--data", default="", help="for the card: what the photos are, and on what terms")
     args = parser.parse_args()
     repeat = {word: int(times) for word, _, times in (pair.partition("=") for pair in args.repeat)}
+    try:
+        other_changes = read_changes(args.change)
+    except ValueError as error:
+        parser.error(str(error))
     photos, detail, held_out = open_training(args.photos, repeat, args.detail)
     for name in args.recipes:
         changes = {
@@ -124,7 +128,7 @@ def main() -> None:
             if (value := getattr(args, key)) is not None
         }
         changes = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
-        changes |= {key: json.loads(value) for key, _, value in (pair.partition("=") for pair in args.change)}
+        changes |= other_changes
         plain = recipe(name)
         config = replace(
             plain,
@@ -136,7 +140,8 @@ def main() -> None:
         run_folder(out).mkdir(parents=True, exist_ok=True)
         machine = run_folder(out) / "machine.txt"
         if not machine.exists():  # a run may be measured on another one
-            machine.write_text(f"{hardware()}; torch {torch.__version__}", encoding="utf-8")
+            with written_whole(machine) as part:
+                part.write_text(f"{hardware()}; torch {torch.__version__}", encoding="utf-8")
         train_on_photos(
             photos,
             out,
@@ -151,6 +156,22 @@ def main() -> None:
         )
         if not args.train_only:
             publish(name, out, config, args, machine.read_text(encoding="utf-8"))
+
+
+def read_changes(pairs: list[str]) -> dict[str, Any]:
+    """Arguments of `TrainingConfig` from words such as `rebalance=0.8`; ValueError names a word that is none."""
+    changes = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        if name not in {field.name for field in fields(TrainingConfig)}:
+            raise ValueError(f"--change {pair}: TrainingConfig has no argument {name!r}")
+        try:
+            changes[name] = json.loads(value)
+        except ValueError:
+            raise ValueError(
+                f"--change {pair}: write NAME=VALUE with a value in JSON, such as 0.8 or true"
+            ) from None
+    return changes
 
 
 def wider(low_scale_net: dict[str, Any], factor: float) -> dict[str, Any]:
