@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     colorize.add_argument(
         "--saturation", type=float, default=1.0, help="gain: 1 as predicted, 0 gray (default: %(default)s)"
     )
-    _add_working_size(colorize)
+    _add_sizes(colorize)
     colorize.set_defaults(run=_colorize)
 
     train = commands.add_parser(
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         "--saturation", type=float, default=1.0, help="gain on the prediction (default: %(default)s)"
     )
     evaluate.add_argument("--json", metavar="FILE", help="write the figures to a file too")
-    _add_working_size(evaluate)
+    _add_sizes(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
     compare = commands.add_parser(
@@ -147,9 +147,11 @@ stopped; with more seeds or methods it adds those. A contact sheet of scikit-ima
 Without photos, scenes are drawn."""
 
 
-def _add_working_size(parser: argparse.ArgumentParser) -> None:
+def _add_sizes(parser: argparse.ArgumentParser) -> None:
     text = "the network sees a photo at the area of the square of this side (default: as in its training)"
     parser.add_argument("--working-size", type=int, metavar="SIDE", help=text)
+    text = "stage one looks at copies of the photo of these multiples of its usual size (default: as the weights say; 1: one fast look)"
+    parser.add_argument("--input-scales", type=float, nargs="+", metavar="SCALE", help=text)
 
 
 def _add_comparison_arguments(parser: argparse.ArgumentParser) -> None:
@@ -233,7 +235,7 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
                 option, dest=name, action=argparse.BooleanOptionalAction, help=text, default=None
             )
         else:
-            metavar = ("N1", "N2", "N3") if count else "X"
+            metavar = ("N1", "N2", "N3") if count == 3 else "X"
             own.add_argument(option, dest=name, type=kind, nargs=count, metavar=metavar, help=text)
 
 
@@ -254,6 +256,11 @@ _TRAINING_ARGUMENTS = {
     "exposure": (float, None, "darken gray at random by up to this share"),
     "contrast": (float, None, "raise gray to a random power, up to 1 + this or its inverse"),
     "luminance_share": (float, None, "share of photos whose gray is luminance instead of V"),
+    "input_scales": (
+        float,
+        "+",
+        "sizes at which the trained stage one looks at a photo, as multiples of its usual one",
+    ),
     "precision": (str, None, "fp32, bf16, or auto for what the processor is fast at"),
     "seed": (int, None, "of weights, order and views"),
 }
@@ -266,7 +273,12 @@ def _colorize(args: argparse.Namespace) -> int:
 
     total = len(plan_outputs([Path(source) for source in args.photos], Path(args.out)))
     results = colorize_files(
-        args.photos, args.out, args.weights, saturation=args.saturation, working_size=args.working_size
+        args.photos,
+        args.out,
+        args.weights,
+        saturation=args.saturation,
+        working_size=args.working_size,
+        input_scales=args.input_scales,
     )
     quiet = bool(os.environ.get("PYRAMIDCOLOR_QUIET")) or total == 1 or not sys.stderr.isatty()
     results = list(tqdm(results, "colorizing", total, disable=quiet, unit="photo"))
@@ -325,6 +337,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         size=args.size,
         saturation=args.saturation,
         working_size=args.working_size,
+        input_scales=args.input_scales,
         limit=args.limit,
         json_path=args.json,
         report=_print,

@@ -79,6 +79,7 @@ def evaluate(
     size: int = 256,
     saturation: float = 1.0,
     working_size: int | None = None,
+    input_scales: Sequence[float] | None = None,
     measures: Iterable[str] | None = None,
 ) -> dict[str, float]:
     """The figures of a network on photos in color, of which it sees the gray channel only.
@@ -88,7 +89,7 @@ def evaluate(
         photos: a data set of RGB `(3, H, W)` in [0, 1]; the largest square in the middle of each is used.
         size: side to which the squares are resized.
         saturation: gain, as in `inference.colorize`.
-        working_size: as in `inference.colorize`.
+        working_size, input_scales: as in `inference.colorize`.
         measures: names of figures of `metrics.Scores`; None for all.
 
     Returns:
@@ -99,7 +100,13 @@ def evaluate(
     """
     function = colorizer
     if isinstance(colorizer, Colorizer):
-        function = partial(colorize, weights=colorizer, saturation=saturation, working_size=working_size)
+        function = partial(
+            colorize,
+            weights=colorizer,
+            saturation=saturation,
+            working_size=working_size,
+            input_scales=input_scales,
+        )
     scores = Scores(measures)
     for index in range(len(photos)):
         photo = center_view(photos[index], size)

@@ -10,6 +10,7 @@ import io
 import os
 import threading
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -369,6 +370,38 @@ def enlarge_chroma(chroma: Tensor, size: tuple[int, int], hue_channel: int | Non
     hue = hue_of_point(*point.unbind(1)).to(chroma.dtype)
     channels = list(enlarged.unbind(1))
     channels[hue_channel] = hue
+    return torch.stack(channels, 1)
+
+
+def mean_chroma(chromas: Sequence[Tensor], size: tuple[int, int], hue_channel: int | None) -> Tensor:
+    """The mean of several guesses at one picture's chroma, made at several sizes; its hue as the mean of points on the circle.
+
+    Args:
+        chromas: tensors `(B, C, h, w)` in [-1, 1], each with its own h and w.
+        size: height and width of the result.
+        hue_channel: index of the channel that is a hue in half-turns, or None to average all channels as numbers.
+
+    Returns:
+        `(B, C, *size)` float32 in [-1, 1].
+
+    Example:
+        >>> near_cyan = [torch.tensor(hue).reshape(1, 1, 1, 1) for hue in (-0.9, 0.9)]
+        >>> mean_chroma(near_cyan, (1, 1), hue_channel=0).abs()
+        tensor([[[[1.]]]])
+    """
+    total = None
+    for chroma in chromas:
+        chroma = chroma.float()
+        if hue_channel is not None:
+            angle = chroma[:, hue_channel, None] * torch.pi
+            chroma = torch.cat((chroma, angle.cos(), angle.sin()), 1)
+        chroma = resize(chroma, size)
+        total = chroma if total is None else total + chroma
+    mean = total / len(chromas)
+    if hue_channel is None:
+        return mean
+    *channels, cosine, sine = mean.unbind(1)
+    channels[hue_channel] = hue_of_point(cosine, sine)
     return torch.stack(channels, 1)
 
 

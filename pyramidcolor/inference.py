@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -57,6 +57,7 @@ def colorize(
     *,
     saturation: float = 1.0,
     working_size: int | None = None,
+    input_scales: Sequence[float] | None = None,
     precision: str = "fp32",
 ):
     """A photo in color, at its own size, with its own V.
@@ -71,6 +72,8 @@ def colorize(
         weights: a weights file or a loaded network; None for the package's own best.
         saturation: gain on the predicted saturation; 1 as predicted, 0 gray.
         working_size: the network sees the photo at the area of a square of this side; None for the one it was trained at.
+        input_scales: stage one looks at copies of these sizes, as in `models.TwoStageColorizer.low_chroma`, instead of those that the
+            network names; `(1,)` is one look, the fastest.
         precision: "fp32", which gives the same colors on every machine; "bf16", which changes them by a few steps of 255; or "auto",
             for bf16 where the processor is fast at it.
 
@@ -90,6 +93,8 @@ def colorize(
         (30, 50, 3)
     """
     colorizer = _colorizer(weights)
+    if input_scales is not None:
+        colorizer = replace(colorizer, input_scales=tuple(input_scales))
     options = {"saturation": saturation, "working_size": working_size, "precision": precision}
     if isinstance(photo, str | os.PathLike):
         return _colorize_image(read_image(photo), colorizer, options)
@@ -199,7 +204,7 @@ def colorize_by_stage(
     gray = space.gray(photo)[None]
     low_chroma, full_chroma = (
         amplify(chroma.float().cpu(), colorizer.saturation_gain, space)
-        for chroma in colorizer.model.both_scales(gray.to(_device(colorizer)))
+        for chroma in colorizer.model.both_scales(gray.to(_device(colorizer)), colorizer.input_scales)
     )
     return {
         "gray": ((gray[0] + 1) / 2).expand(3, -1, -1),
@@ -323,7 +328,7 @@ def colorize_files(
     sources: Iterable[str | os.PathLike],
     out: str | os.PathLike,
     weights: str | os.PathLike | Colorizer | None = None,
-    **options: float,
+    **options: Any,
 ) -> Iterator[FileResult]:
     """Colorize many files, each on one core and so many at a time as PyTorch has threads, and go on past those that fail.
 
@@ -332,7 +337,7 @@ def colorize_files(
         out: a folder, created if needed; folders are rebuilt below it. File names stay; a type that cannot be written
             becomes .png. If there is one source, a file, then `out` may name a picture.
         weights: as in `colorize`.
-        options: `saturation`, `working_size` and `precision` of `colorize`.
+        options: `saturation`, `working_size`, `input_scales` and `precision` of `colorize`.
 
     Yields:
         One `FileResult` a file, in order, as soon as it and those before it are done.
@@ -360,7 +365,7 @@ def colorize_files(
             yield begun.popleft().result()
 
 
-def _colorize_file(source: Path, target: Path, colorizer: Colorizer, options: dict[str, float]) -> FileResult:
+def _colorize_file(source: Path, target: Path, colorizer: Colorizer, options: dict[str, Any]) -> FileResult:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_image(colorize(source, colorizer, **options), target)
@@ -373,7 +378,7 @@ def colorize_folder(
     folder: str | os.PathLike,
     out: str | os.PathLike,
     weights: str | os.PathLike | Colorizer | None = None,
-    **options: float,
+    **options: Any,
 ) -> list[FileResult]:
     """Colorize every picture in a folder and its folders; see `colorize_files`, which this collects into a list.
 
@@ -438,7 +443,7 @@ def _device(colorizer: Colorizer) -> torch.device:
     return next(colorizer.model.parameters()).device
 
 
-def _colorize_image(image: Image.Image, colorizer: Colorizer, options: dict[str, float]) -> Image.Image:
+def _colorize_image(image: Image.Image, colorizer: Colorizer, options: dict[str, Any]) -> Image.Image:
     pixels, alpha = pixels_and_alpha(image)
     if pixels.dtype != np.uint8:  # Pillow has no RGB image of more than 8 bits
         pixels = np.round(unit_range(pixels) * 255).astype(np.uint8)
@@ -453,7 +458,7 @@ def _colorize_image(image: Image.Image, colorizer: Colorizer, options: dict[str,
     return result
 
 
-def _colorize_array(array: np.ndarray, colorizer: Colorizer, options: dict[str, float]) -> np.ndarray:
+def _colorize_array(array: np.ndarray, colorizer: Colorizer, options: dict[str, Any]) -> np.ndarray:
     pixels = array[..., None] if array.ndim == 2 else array
     if pixels.ndim != 3 or not 1 <= pixels.shape[-1] <= 4 or not pixels.size:
         raise ValueError(f"photo must be an array (H, W) or (H, W, C) with C from 1 to 4, got {array.shape}")
@@ -466,7 +471,7 @@ def _colorize_array(array: np.ndarray, colorizer: Colorizer, options: dict[str, 
     return np.concatenate((colored, pixels[..., colors:]), -1)
 
 
-def _colorize_tensor(photo: Tensor, colorizer: Colorizer, options: dict[str, float]) -> Tensor:
+def _colorize_tensor(photo: Tensor, colorizer: Colorizer, options: dict[str, Any]) -> Tensor:
     batch = photo.reshape((1,) * (4 - photo.ndim) + photo.shape) if 2 <= photo.ndim <= 4 else photo
     if batch.ndim != 4 or batch.shape[1] not in (1, 3) or not batch.numel():
         raise ValueError(
@@ -490,7 +495,8 @@ def _working_gray(gray: Tensor, colorizer: Colorizer, working_size: int | None) 
 
 
 def _chroma_of_working_gray(small: Tensor, colorizer: Colorizer, precision: str) -> Tensor:
-    return swift_chroma(colorizer.model, small[None].to(_device(colorizer)), precision)[0].cpu()
+    gray = small[None].to(_device(colorizer))
+    return swift_chroma(colorizer.model, gray, precision, colorizer.input_scales)[0].cpu()
 
 
 def working_shape(size: tuple[int, int], working_size: int, multiple: int) -> tuple[int, int]:

@@ -147,6 +147,7 @@ def evaluate_weights(
     size: int = 256,
     saturation: float = 1.0,
     working_size: int | None = None,
+    input_scales: Sequence[float] | None = None,
     limit: int | None = None,
     json_path: str | os.PathLike | None = None,
     report: Report = lambda line: None,
@@ -156,7 +157,7 @@ def evaluate_weights(
     Args:
         weights: weights files, or loaded networks.
         paths: photos in color, as in `datasets.open_photos`.
-        size, saturation, working_size: as in `evaluation.evaluate`.
+        size, saturation, working_size, input_scales: as in `evaluation.evaluate`.
         limit: only so many photos, evenly spread over the set.
         json_path: where to write the figures too.
         report: called with each line of the table.
@@ -182,7 +183,14 @@ def evaluate_weights(
     report(_line("", [title for title, _ in COLUMNS.values()]))
     results = {}
     for name, row in rows.items():
-        results[name] = evaluate(row, photos, size=size, saturation=saturation, working_size=working_size)
+        results[name] = evaluate(
+            row,
+            photos,
+            size=size,
+            saturation=saturation,
+            working_size=working_size,
+            input_scales=input_scales,
+        )
         report(_line(name, [f"{results[name][key]:.{digits}f}" for key, (_, digits) in COLUMNS.items()]))
     if json_path is not None:
         write_json({"photos": len(photos), "size": size, "figures": results}, json_path)

@@ -7,11 +7,12 @@ is a hue matters only where chroma is enlarged, and is an argument.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from .images import enlarge_chroma, resize, shrink
+from .images import enlarge_chroma, mean_chroma, resize, shrink
 
 SCALE_READINGS = {"side": (16, 4), "area": (4, 2)}
 """The two readings of the paper's "1/16" and "1/4": how much shorter the low and the middle scale's sides are."""
@@ -246,14 +247,43 @@ class TwoStageColorizer(nn.Module):
         """How many times shorter the low scale's sides are; the gray picture's sides are multiples of it."""
         return self.low_scale_net.low_factor
 
-    def forward(self, gray: Tensor) -> Tensor:
-        """Full-size chroma `(B, C, H, W)` in [-1, 1] of gray `(B, 1, H, W)` in [-1, 1]."""
-        return self.both_scales(gray)[1]
+    def forward(self, gray: Tensor, input_scales: tuple[float, ...] = (1.0,)) -> Tensor:
+        """Full-size chroma `(B, C, H, W)` in [-1, 1] of gray `(B, 1, H, W)` in [-1, 1]; `input_scales` as in `low_chroma`."""
+        return self.both_scales(gray, input_scales)[1]
 
-    def both_scales(self, gray: Tensor) -> tuple[Tensor, Tensor]:
+    def both_scales(self, gray: Tensor, input_scales: tuple[float, ...] = (1.0,)) -> tuple[Tensor, Tensor]:
         """Stage one's chroma `(B, C, H / low_factor, W / low_factor)` and stage two's `(B, C, H, W)`."""
-        low_chroma = self.low_scale_net(gray)
+        low_chroma = self.low_chroma(gray, input_scales)
         return low_chroma, self.pyramid_net(low_chroma, gray)
+
+    def low_chroma(self, gray: Tensor, input_scales: tuple[float, ...] = (1.0,)) -> Tensor:
+        """Stage one's chroma, or the mean of what it answers to copies of the picture at several sizes.
+
+        A thing that is too small to be recognized in one copy may be known in a larger one, and the whole in a smaller one.
+
+        Args:
+            gray: `(B, 1, H, W)` in [-1, 1]; H and W are multiples of `low_factor`.
+            input_scales: sides of the copies as multiples of what stage one sees otherwise, each above 0 and at most its
+                `input_factor`, which is the picture itself.
+
+        Returns:
+            `(B, C, H / low_factor, W / low_factor)` in [-1, 1]; a hue is the mean of points on the circle.
+
+        Raises:
+            ValueError: if there is no scale or one is out of range.
+        """
+        stage = self.low_scale_net
+        check_input_scales(input_scales, stage.input_factor)
+        if tuple(input_scales) == (1,):
+            return stage(gray)
+        check_gray(gray, stage.low_factor)
+        multiple = stage.low_factor // stage.input_factor
+        answers = []
+        for scale in input_scales:
+            size = [multiple * max(1, round(side * scale / stage.low_factor)) for side in gray.shape[-2:]]
+            answers.append(stage(resize(gray, size), shrunk=True))
+        low_size = tuple(side // stage.low_factor for side in gray.shape[-2:])
+        return mean_chroma(answers, low_size, self.pyramid_net.hue_channel)
 
 
 def initialize_he(module: nn.Module) -> None:
@@ -288,6 +318,12 @@ def scale_factors(scales: str) -> tuple[int, int]:
     if scales not in SCALE_READINGS:
         raise ValueError(f"scales must be one of {', '.join(SCALE_READINGS)}, got {scales!r}")
     return SCALE_READINGS[scales]
+
+
+def check_input_scales(input_scales: Sequence[float], largest: float) -> None:
+    """Raise ValueError unless there are scales, all above 0 and at most `largest`."""
+    if not input_scales or not all(0 < scale <= largest for scale in input_scales):
+        raise ValueError(f"input_scales must be numbers above 0 and at most {largest}, got {input_scales}")
 
 
 def check_gray(gray: Tensor, multiple: int) -> None:

@@ -41,6 +41,8 @@ class TrainingConfig:
             known too.
         luminance_share: share of photos whose gray is luminance instead of the color space's own, as in scanned photos.
         calibrate: whether a finished network gets the `saturation_gain` that makes the validation photos as vivid as they are.
+        input_scales: at which multiples of its usual input size stage one looks at a photo once it is trained, as in
+            `checkpoints.Colorizer`; training itself looks once.
         precision: "fp32", "bf16", or "auto" for bf16 where the processor is fast at it.
         seed: of the weights, the order of photos and the views.
     """
@@ -66,6 +68,7 @@ class TrainingConfig:
     contrast: float = 0.0
     luminance_share: float = 0.0
     calibrate: bool = False
+    input_scales: tuple[float, ...] = (1.0,)
     precision: str = "auto"
     seed: int = 0
 

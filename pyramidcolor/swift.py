@@ -16,24 +16,30 @@ _KEPT: WeakKeyDictionary[TwoStageColorizer, dict[str, tuple]] = WeakKeyDictionar
 
 
 @torch.inference_mode()
-def swift_chroma(model: TwoStageColorizer, gray: Tensor, precision: str = "fp32") -> Tensor:
+def swift_chroma(
+    model: TwoStageColorizer,
+    gray: Tensor,
+    precision: str = "fp32",
+    input_scales: tuple[float, ...] = (1.0,),
+) -> Tensor:
     """What the network gives, up to rounding: computed by its `swift_form`, with bf16 where that is asked for.
 
     Args:
         model: the network. The form is kept until its weights change; a network in training mode is used as it is.
         gray: `(B, 1, H, W)` in [-1, 1], on the network's device.
         precision: "fp32", "bf16", or "auto" for bf16 where the processor is fast at it.
+        input_scales: as in `models.TwoStageColorizer.low_chroma`.
 
     Returns:
         Chroma `(B, C, H, W)` float32 in [-1, 1].
 
     Raises:
-        ValueError: if `precision` is none of these.
+        ValueError: if `precision` is none of these, or `input_scales` are out of range.
     """
     precision = choose_precision(precision, gray.device)
     form = model if model.training else _kept_form(model, precision)
     with torch.autocast(gray.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        return form(gray.contiguous(memory_format=torch.channels_last)).float()
+        return form(gray.contiguous(memory_format=torch.channels_last), input_scales).float()
 
 
 def swift_form(model: TwoStageColorizer, precision: str) -> TwoStageColorizer:

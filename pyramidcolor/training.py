@@ -155,6 +155,7 @@ class Run:
                 config.pyramid_net,
                 about,
                 working_size=config.size if start is None else start.working_size,
+                input_scales=config.input_scales,
             )
         if start is not None:
             # As text, because a file gives lists where a config has tuples.

@@ -21,7 +21,11 @@ SMALL = {
 @pytest.fixture
 def saved(tmp_path):
     colorizer = build_colorizer(
-        "hsv-point", **SMALL, about={"photos": "three of a bridge"}, saturation_gain=1.25
+        "hsv-point",
+        **SMALL,
+        about={"photos": "three of a bridge"},
+        saturation_gain=1.25,
+        input_scales=(0.5, 2),
     )
     colorizer.model.eval()
     save_checkpoint(colorizer, tmp_path / "weights.safetensors")
@@ -61,6 +65,7 @@ def test_a_weights_file_tells_what_it_was_made_of(saved):
     loaded = load_checkpoint(saved[1])
     assert loaded.about == {"photos": "three of a bridge"}
     assert loaded.saturation_gain == 1.25
+    assert loaded.input_scales == (0.5, 2.0)
     assert loaded.settings["low_scale_net"]["norm"] is True
     assert not loaded.model.training
 
@@ -72,6 +77,11 @@ def test_a_weights_file_keeps_the_arguments_that_were_left_to_their_defaults(sav
     monkeypatch.setattr(LowScaleNet.__init__, "__defaults__", (channels, other, *others))
     assert LowScaleNet().low_factor != factor, "the default has changed"
     assert load_checkpoint(saved[1]).model.low_factor == factor, "the file has not"
+
+
+def test_a_file_from_before_there_were_input_scales_looks_once(saved):
+    rewrite_metadata(saved[1], without=["input_scales"])
+    assert load_checkpoint(saved[1]).input_scales == (1.0,)
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
@@ -103,11 +113,13 @@ def test_a_pickle_is_refused_and_not_run(tmp_path):
     assert not ran.exists()
 
 
-def rewrite_metadata(path, **changes):
+def rewrite_metadata(path, without=(), **changes):
     content = path.read_bytes()
     length = struct.unpack("<Q", content[:8])[0]
     header = json.loads(content[8 : 8 + length])
     header["__metadata__"] |= changes
+    for key in without:
+        del header["__metadata__"][key]
     text = json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(text)) + text + content[8 + length :])
 
@@ -118,6 +130,7 @@ def rewrite_metadata(path, **changes):
         ({"format": "other 2"}, "its format is 'other 2'"),
         ({"color_space": "xyz"}, "color_space must be one of"),
         ({"model": "{"}, "does not describe a network"),
+        ({"input_scales": "[5]"}, "input_scales must be"),
         ({"model": json.dumps({"low_scale_net": {"depth": 3}, "pyramid_net": {}})}, "depth"),
         (
             {"model": json.dumps({**SMALL, "low_scale_net": {"widths": [8] * 11, "norm": True}})},

@@ -1,5 +1,7 @@
 """Color for photos of every size, mode and kind, and for many files at once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -175,6 +177,8 @@ def test_other_arguments_out_of_range_are_refused(colorizer):
         colorize(GRADIENT, colorizer, saturation=-1)
     with pytest.raises(ValueError, match="working_size must be at least 16"):
         colorize(GRADIENT, colorizer, working_size=8)
+    with pytest.raises(ValueError, match="input_scales must be numbers above 0 and at most 4"):
+        colorize(GRADIENT, colorizer, input_scales=(8,))
     with pytest.raises(FileNotFoundError, match="weights file"):
         colorize(GRADIENT, "nowhere.safetensors")
 
@@ -255,6 +259,23 @@ def test_the_network_sees_the_photo_at_the_working_area(colorizer):
         assert height * width <= 2.2 * 256**2
         if max(size) / min(size) <= 2:
             assert abs(np.log((height / width) / (size[0] / size[1]))) < 0.2
+
+
+@pytest.mark.parametrize("space", COLOR_SPACES)
+def test_stage_one_looks_at_a_photo_at_the_network_s_input_scales(space):
+    once = small_colorizer(space)
+    several, gray = replace(once, input_scales=(0.5, 1.0, 2.0)), luminance_gray(sample_photo("chelsea"))
+    chroma = predict_chroma(gray, several)
+    assert (chroma - predict_chroma(gray, once)).abs().mean() > 1e-3
+    with torch.no_grad():
+        small = resize(gray, chroma.shape[-2:])[None]
+        torch.testing.assert_close(chroma, once.model(small, (0.5, 1.0, 2.0))[0], rtol=0, atol=1e-4)
+    with_scales = colorize(GRADIENT, once, input_scales=[0.5, 1, 2])
+    np.testing.assert_array_equal(with_scales, colorize(GRADIENT, several))
+    np.testing.assert_array_equal(colorize(GRADIENT, several, input_scales=(1,)), colorize(GRADIENT, once))
+    square = sample_photo("chelsea")[:, :256, :256]
+    inside = colorize_by_stage(square, several)["stage two"]
+    torch.testing.assert_close(inside, colorize(square, several), rtol=0, atol=1e-3)
 
 
 def test_the_look_inside_shows_both_stages_on_the_photo_s_own_gray(colorizer):

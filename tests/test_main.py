@@ -193,6 +193,26 @@ def test_the_table_has_gray_a_tint_and_the_networks(album, tmp_path, weights, ca
     assert figures["weights"]["balanced_hue_error_degrees"] > 0
 
 
+def test_the_sizes_at_which_stage_one_looks_can_be_told(album, tmp_path, weights, capsys):
+    def table(*words):
+        assert main(["evaluate", str(album), "--size", "64", "--limit", "3", "--weights", *words]) == 0
+        return capsys.readouterr().out.splitlines()[-1].split()[1:]
+
+    once = table(weights)
+    assert table(weights, "--input-scales", "1") == once
+    assert table(weights, "--input-scales", "0.5", "2") != once
+    own = str(tmp_path / "own.safetensors")
+    assert main(["train", str(album), "-o", own, *TINY, "--input-scales", "0.5", "2"]) == 0
+    capsys.readouterr()
+    assert table(own) == table(own, "--input-scales", "0.5", "2") != table(own, "--input-scales", "1")
+    photo, out = str(sorted(album.iterdir())[0]), tmp_path / "color.png"
+    pictures = []
+    for scale in "12":
+        assert main(["colorize", photo, "--weights", own, "-o", str(out), "--input-scales", scale]) == 0
+        pictures.append(out.read_bytes())
+    assert pictures[0] != pictures[1]
+
+
 def test_a_set_of_photos_is_described_and_its_faults_set_the_status(album, capsys):
     assert main(["data", "check", str(album)]) == 0
     assert "20" in capsys.readouterr().out

@@ -151,6 +151,46 @@ def test_the_two_joined_do_what_one_after_the_other_does():
     assert full_of_both.equal(chroma)
 
 
+@pytest.mark.parametrize(("low_options", "pyramid_options"), VARIANTS)
+def test_stage_one_s_answers_to_copies_of_several_sizes_are_averaged(low_options, pyramid_options):
+    model = two_stages(low_options | {"widths": THIN}, pyramid_options).eval()
+    gray, scales = uniform(2, 1, 96, 64), (0.5, 1.0)
+    stage, hue = model.low_scale_net, model.pyramid_net.hue_channel
+    with torch.no_grad():
+        assert model.low_chroma(gray, (1,)).equal(stage(gray))
+        half = interpolate(gray, (48, 32), mode="bilinear", antialias=True)  # half of all that stage one sees
+        answers = [
+            enlarge_chroma(stage(half), (96 // model.low_factor, 64 // model.low_factor), hue),
+            stage(gray),
+        ]
+        low_chroma, chroma = model.both_scales(gray, scales)
+        assert model(gray, scales).equal(chroma)
+        assert model.pyramid_net(low_chroma, gray).equal(chroma)
+    numbers = [index for index in range(low_chroma.shape[1]) if index != hue]
+    # A copy that is shrunk twice is not quite one that is shrunk at once.
+    wanted = sum(answers) / 2
+    assert (low_chroma - wanted)[:, numbers].abs().mean() < 0.1 * wanted[:, numbers].abs().mean()
+    if hue is not None:
+        points = [
+            torch.polar(torch.ones_like(answer[:, hue]), answer[:, hue] * torch.pi) for answer in answers
+        ]
+        turned = (low_chroma[:, hue] - sum(points).angle() / torch.pi).abs()
+        assert torch.minimum(turned, 2 - turned).mean() < 0.05
+
+
+def test_a_copy_is_seen_at_its_share_of_the_usual_size():
+    model = two_stages({"widths": THIN}, {})
+    for scale, sides in ((0.5, (8, 12)), (1, (16, 24)), (2, (32, 48)), (4, (64, 96)), (0.01, (4, 4))):
+        seen = seen_by(model.low_scale_net.layers, model, uniform(1, 1, 64, 96), (scale,))
+        assert seen.shape[-2:] == sides
+
+
+@pytest.mark.parametrize("scales", [(), (0,), (1, -1), (4.5,)])
+def test_scales_that_no_copy_can_have_are_refused(scales):
+    with pytest.raises(ValueError, match="input_scales must be numbers above 0 and at most 4"):
+        two_stages({"widths": THIN}, {}).low_chroma(uniform(1, 1, 32, 32), scales)
+
+
 # He initialization
 
 

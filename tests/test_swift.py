@@ -33,6 +33,9 @@ def test_the_swift_form_gives_the_chroma_of_the_network(norm):
     model = network(norm)
     with torch.no_grad():
         torch.testing.assert_close(swift_chroma(model, GRAY), model(GRAY), rtol=0, atol=1e-5)
+        several = swift_chroma(model, GRAY, input_scales=(0.5, 2))
+        torch.testing.assert_close(several, model(GRAY, (0.5, 2)), rtol=0, atol=1e-5)
+        assert (several - model(GRAY)).abs().mean() > 1e-3
 
 
 def test_the_swift_form_has_no_norms_and_the_network_keeps_its_own():
