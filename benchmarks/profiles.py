@@ -1,4 +1,4 @@
-"""Where a training step's time goes, and what two threads gain: the profiles behind `docs/performance.md`'s missed goals.
+"""Where the time of a photo's network and of a training step goes, and what two threads gain: the profiles behind `docs/performance.md`'s missed goals.
 
 python benchmarks/profiles.py
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
 
 from pyramidcolor.bands import BAND_PIXELS
 from pyramidcolor.checkpoints import load_pretrained
@@ -23,6 +24,7 @@ from pyramidcolor.images import read_image, resize, sample_photo, to_image
 from pyramidcolor.inference import colorize
 from pyramidcolor.recipes import PHASES, recipe
 from pyramidcolor.speed import VARIANTS, Variant, training_step
+from pyramidcolor.swift import swift_form
 
 KINDS = {"conv": "convolutions", "batch_norm": "batch norm", "copy_": "copies and casts", "adam": "Adam"}
 
@@ -42,6 +44,44 @@ def step_profile(phase: str, variant: Variant, calls: int = 8) -> Counter[str]:
         kind = next((kind for word, kind in KINDS.items() if word in event.key.lower()), "all else")
         spent[kind] += event.self_cpu_time_total / calls / 1000
     return spent
+
+
+def network_profile(precision: str, side: int = 256, calls: int = 30) -> dict[str, tuple[float, float]]:
+    """Milliseconds, and millions of multiplications, of each part of the shipped network for one photo, one look, without norms.
+
+    Stage one is one part; stage two's parts have the names that `PyramidNet` gives them, "the rest" being resizing and joining.
+    """
+    network = swift_form(load_pretrained("best").model, precision)
+    stage_two = network.pyramid_net
+    parts = {
+        "stage one": network.low_scale_net,
+        **{f"stage two: {name}": part for name, part in stage_two.named_children()},
+    }
+    spent, began = dict.fromkeys(parts, 0.0), {}
+    for name, part in parts.items():
+        part.register_forward_pre_hook(lambda *_, name=name: began.update({name: time.perf_counter()}))
+        part.register_forward_hook(
+            lambda *_, name=name: spent.update({name: spent[name] + time.perf_counter() - began[name]})
+        )
+    gray = torch.rand(1, 1, side, side).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        with FlopCounterMode(display=False) as counter:
+            network(gray)
+        spent.update(dict.fromkeys(parts, 0.0))
+        started = time.perf_counter()
+        for _ in range(calls):
+            network(gray)
+        whole = time.perf_counter() - started
+    counts = counter.get_flop_counts()
+    paths = {"stage one": "low_scale_net"} | {
+        f"stage two: {name}": f"pyramid_net.{name}" for name, _ in stage_two.named_children()
+    }
+    products = {
+        name: sum(sum(count.values()) for module, count in counts.items() if module.endswith(path)) / 2e6
+        for name, path in paths.items()
+    }
+    profile_of = {name: (seconds / calls * 1000, products[name]) for name, seconds in spent.items()}
+    return profile_of | {"the rest": ((whole - sum(spent.values())) / calls * 1000, 0.0)}
 
 
 def two_threads(call: Callable[[], object], calls: int) -> tuple[float, float]:
@@ -66,7 +106,15 @@ def two_threads(call: Callable[[], object], calls: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print both profiles."""
+    """Print all profiles."""
+    for precision in ("fp32", "bf16"):
+        parts = network_profile(precision)
+        whole, products = (sum(column) for column in zip(*parts.values(), strict=True))
+        print(f"network, one photo, {precision}: {whole:.0f} ms, {products:.0f} million multiplications")
+        for name, (spent, count) in sorted(parts.items(), key=lambda item: -item[1][0]):
+            print(
+                f"    {name}: {spent / whole:.0%} of the time, {count / products:.0%} of the multiplications"
+            )
     for phase in PHASES:
         for variant in (VARIANTS[0], VARIANTS[2]):
             spent = step_profile(phase, variant)

@@ -68,6 +68,6 @@ def pyramid_features(model: TwoStageColorizer, gray: Tensor) -> dict[str, Tensor
     for name, part in outputs.items():
         part.register_forward_hook(lambda _, ins, out, name=name: found.update({name: out}))
     for name, part in inputs.items():
-        part.register_forward_pre_hook(lambda _, ins, name=name: found.update({name: ins[0]}))
+        part.register_forward_pre_hook(lambda _, ins, name=name: found.update({name: torch.cat(ins, 1)}))
     found["chroma"] = model(gray.to(next(model.parameters()).device))
     return {name: found[name].float().cpu() for name in FEATURES if name in found}

@@ -78,5 +78,5 @@ def _folded(module: nn.Module) -> nn.Module:
                 layers[-1] = fuse_conv_bn_eval(layers[-1], layer)
             else:
                 layers.append(layer)
-        setattr(module, name, nn.Sequential(*layers))
+        setattr(module, name, type(part)(*layers))
     return module

@@ -142,6 +142,20 @@ def test_zhang_2016_has_its_published_parameters_and_output():
         assert network(torch.zeros(1, 1, 64, 96)).shape == (1, AB_BINS, 16, 24)
 
 
+def test_the_profile_of_the_network_counts_every_multiplication_once():
+    from profiles import network_profile
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from pyramidcolor.checkpoints import load_pretrained
+
+    parts = network_profile("fp32", side=64, calls=1)
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        load_pretrained("best").model(torch.zeros(1, 1, 64, 64))
+    assert sum(count for _, count in parts.values()) == pytest.approx(counter.get_total_flops() / 2e6)
+    assert all(spent > 0 for spent, _ in parts.values())
+    assert parts["the rest"][1] == 0 < min(count for name, (_, count) in parts.items() if name != "the rest")
+
+
 def bench_sizes():
     from timing import TINY
 

@@ -191,6 +191,16 @@ def test_scales_that_no_copy_can_have_are_refused(scales):
         two_stages({"widths": THIN}, {}).low_chroma(uniform(1, 1, 32, 32), scales)
 
 
+@pytest.mark.parametrize("norm", [True, False])
+def test_gray_joins_at_full_size_as_one_more_channel(norm):
+    net = built(PyramidNet, norm=norm).eval()
+    features, gray = uniform(2, 16, 32, 48), uniform(2, 1, 32, 48, seed=1)
+    with torch.no_grad():
+        first, *others = net.full
+        joined = nn.Sequential(*others)(first(torch.cat((features, gray), 1)))
+        torch.testing.assert_close(net.full(features, gray), joined, rtol=0, atol=1e-5)
+
+
 # He initialization
 
 
