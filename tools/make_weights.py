@@ -189,7 +189,11 @@ def publish(name: str, out: Path, config: TrainingConfig, args: argparse.Namespa
     if path.stat().st_size > LARGEST:
         raise ValueError(f"{path} has {path.stat().st_size:,} bytes, and {LARGEST:,} are the most")
     colorizer = load_checkpoint(path)
-    rows = evaluate_weights([colorizer], [args.photos / "val"], report=lambda line: print(line, flush=True))
+    measured = [colorizer]
+    if colorizer.input_scales != (1.0,):  # what the other looks are worth
+        once = {"input_scales": (1.0,), "about": colorizer.about | {"name": f"{name}, one look"}}
+        measured.append(replace(colorizer, **once))
+    rows = evaluate_weights(measured, [args.photos / "val"], report=lambda line: print(line, flush=True))
     records = read_history(out)
     parameters = sum(weight.numel() for weight in colorizer.model.parameters())
     seen = sum(round(record.photos_per_second * record.seconds) for record in records)
