@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, conv_transpose2d
+from torch.nn.functional import conv2d
 
 from .images import enlarge_chroma, mean_chroma, resize, shrink
 
@@ -122,7 +121,6 @@ class PyramidNet(nn.Module):
         residual: whether the result is a correction, added to stage one's chroma enlarged; it begins as none. The paper says
             nothing of it. Without, stage two has to learn first to repeat what stage one knows.
         norm: whether batch normalization follows every convolution but the last.
-        even: whether the deconvolutions are `EvenDeconvolution`s, which leave flat areas flat. The paper has none such.
         hue_channel: index of the chroma channel that is a hue in half-turns, or None: it is enlarged as a point on the
             circle, so that no false hues appear where it crosses the seam.
 
@@ -147,7 +145,6 @@ class PyramidNet(nn.Module):
         full_gray: bool = True,
         residual: bool = False,
         norm: bool = False,
-        even: bool = False,
         hue_channel: int | None = 0,
     ):
         super().__init__()
@@ -162,10 +159,10 @@ class PyramidNet(nn.Module):
         joined = chroma_channels + 1
         self.low = _convolutions(joined, low_width, depth, norm)
         self.middle = _convolutions(joined, middle_width, depth, norm)
-        self.low_to_middle = _deconvolution(low_width, low_width, self.low_factor // self.middle_factor, even)
+        self.low_to_middle = _deconvolution(low_width, low_width, self.low_factor // self.middle_factor)
         self.joined = _convolutions(low_width + middle_width, middle_width, depth, norm)
         last_width = full_width if full_gray else chroma_channels
-        self.middle_to_full = _deconvolution(middle_width, last_width, self.middle_factor, even)
+        self.middle_to_full = _deconvolution(middle_width, last_width, self.middle_factor)
         if full_gray:
             self.full = _WithGray(
                 *_convolutions(full_width + 1, full_width, 1, norm),
@@ -216,48 +213,6 @@ class PyramidNet(nn.Module):
             wraps = index == self.hue_channel
             channels[index] = torch.remainder(channel + 1, 2) - 1 if wraps else channel.clamp(-1, 1)
         return torch.stack(channels, 1)
-
-
-class EvenDeconvolution(nn.ConvTranspose2d):
-    """A deconvolution that doubles the sides, by a 4x4 kernel, and makes of a flat area a flat one.
-
-    Each output sums 4 of the kernel's 16 weights; which 4, its row and column tell, odd or even. Where the four sums differ, an even
-    sky comes out dotted, two pixels apart, and each later doubling spreads the dots. Here the mean difference is taken from the
-    weights before they are used, so that the sums are equal.
-
-    Args:
-        ins: channels that come in.
-        outs: channels that go out.
-
-    Source:
-        The dots are those of Odena, Dumoulin and Olah, "Deconvolution and checkerboard artifacts", Distill 2016.
-
-    Example:
-        >>> flat = EvenDeconvolution(3, 1)(torch.ones(1, 3, 4, 4))[..., 1:-1, 1:-1]
-        >>> (flat.max() - flat.min()).item() < 1e-6
-        True
-    """
-
-    def __init__(self, ins: int, outs: int):
-        super().__init__(ins, outs, 4, stride=2, padding=1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Features `(B, outs, 2 * H, 2 * W)` of features `(B, ins, H, W)`."""
-        return conv_transpose2d(features, self.even_weight(), self.bias, stride=2, padding=1)
-
-    def even_weight(self) -> Tensor:
-        """The kernel that is used, `(ins, outs, 4, 4)`."""
-        kinds = self.weight.unflatten(3, (2, 2)).unflatten(
-            2, (2, 2)
-        )  # (ins, outs, pair, odd or even, pair, odd or even)
-        means = kinds.mean((2, 4), keepdim=True)
-        return (kinds - means + means.mean((3, 5), keepdim=True)).flatten(4, 5).flatten(2, 3)
-
-    def plain(self) -> nn.ConvTranspose2d:
-        """A deconvolution of PyTorch's own that computes the same."""
-        copy = nn.ConvTranspose2d(self.in_channels, self.out_channels, 4, stride=2, padding=1)
-        copy.load_state_dict({"weight": self.even_weight().detach(), "bias": self.bias.detach()})
-        return copy
 
 
 class TwoStageColorizer(nn.Module):
@@ -407,12 +362,11 @@ def _convolutions(ins: int, width: int, depth: int, norm: bool) -> nn.Sequential
     return nn.Sequential(*layers)
 
 
-def _deconvolution(ins: int, outs: int, factor: int, even: bool) -> nn.Sequential:
-    # Doublings with a 4x4 kernel: every output sums the same number of inputs, so no checkerboard is built in. But one may be learned.
-    kind = EvenDeconvolution if even else partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
+def _deconvolution(ins: int, outs: int, factor: int) -> nn.Sequential:
+    # Doublings with a 4x4 kernel: every output sums the same number of inputs, so no checkerboard is built in.
     layers: list[nn.Module] = []
     for _ in range(factor.bit_length() - 1):
         layers += [nn.ReLU()] if layers else []
-        layers.append(kind(ins, outs))
+        layers.append(nn.ConvTranspose2d(ins, outs, 4, stride=2, padding=1))
         ins = outs
     return nn.Sequential(*layers)

@@ -120,15 +120,15 @@ PAPER = TrainingConfig(color_space="hsv", size=256, exposure=0.25, **_NETWORK)
 BEST = replace(
     PAPER,
     color_space="hsv-point",
-    pyramid_net={"norm": True, "residual": True, "even": True},
+    pyramid_net={"norm": True, "residual": True},
     hue_factor=3.0,
     weigh_by_saturation=True,
     rebalance=0.7,
     luminance_share=0.15,
     calibrate=True,
 )
-"""Hue as a point, weighed by saturation and against its frequency; stage two as a correction of stage one that leaves
-flat areas flat; some photos' gray as luminance."""
+"""Hue as a point, weighed by saturation and against its frequency; stage two as a correction of stage one; some photos'
+gray as luminance."""
 
 LAB = replace(PAPER, color_space="lab")
 """Plain L1 regression of Lab with the same network."""

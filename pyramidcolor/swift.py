@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .devices import choose_precision
-from .models import EvenDeconvolution, TwoStageColorizer
+from .models import TwoStageColorizer
 
 _KEPT: WeakKeyDictionary[TwoStageColorizer, dict[str, tuple]] = WeakKeyDictionary()
 
@@ -76,8 +76,6 @@ def _folded(module: nn.Module) -> nn.Module:
         for layer in part:
             if isinstance(layer, nn.BatchNorm2d) and layers and isinstance(layers[-1], nn.Conv2d):
                 layers[-1] = fuse_conv_bn_eval(layers[-1], layer)
-            elif isinstance(layer, EvenDeconvolution):
-                layers.append(layer.plain())
             else:
                 layers.append(layer)
         setattr(module, name, type(part)(*layers))

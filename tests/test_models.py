@@ -9,14 +9,7 @@ from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from pyramidcolor.images import enlarge_chroma
-from pyramidcolor.models import (
-    EvenDeconvolution,
-    LowScaleNet,
-    PyramidNet,
-    TwoStageColorizer,
-    initialize_he,
-    scale_factors,
-)
+from pyramidcolor.models import LowScaleNet, PyramidNet, TwoStageColorizer, initialize_he, scale_factors
 
 THIN = (6,) * 11  # enough for questions of place and shape
 LOW_FACTORS = {"side": 16, "area": 4}
@@ -28,7 +21,6 @@ VARIANTS = [
     pytest.param({"chroma_channels": 3}, {"chroma_channels": 3, "hue_channel": None}, id="point"),
     pytest.param({"input_factor": 16, "dilations": (1,) * 4 + (2,) * 8}, {}, id="dilated"),
     pytest.param({}, {"middle_gray": False, "full_gray": False}, id="letter of the paper"),
-    pytest.param({"norm": True}, {"norm": True, "even": True}, id="even"),
 ]
 
 
@@ -207,32 +199,6 @@ def test_gray_joins_at_full_size_as_one_more_channel(norm):
         first, *others = net.full
         joined = nn.Sequential(*others)(first(torch.cat((features, gray), 1)))
         torch.testing.assert_close(net.full(features, gray), joined, rtol=0, atol=1e-5)
-
-
-def test_an_even_sky_stays_even_where_all_deconvolutions_leave_flat_areas_flat():
-    def dots(even):
-        net = built(PyramidNet, even=even).eval()
-        with torch.no_grad():
-            chroma = net(torch.full((1, 2, 20, 20), 0.2), torch.full((1, 1, 320, 320), 0.5))
-        return chroma[..., 128:192, 128:192].std((-2, -1)).max()
-
-    assert dots(even=True) < 1e-5
-    assert dots(even=False) > 1e-2
-
-
-def test_an_even_kernel_keeps_all_but_the_difference_of_its_four_kinds():
-    layer = built(EvenDeconvolution, ins=2, outs=3)
-    even, change = layer.even_weight(), layer.even_weight() - layer.weight
-    sums = [even[:, :, row::2, column::2].sum((2, 3)) for row in (0, 1) for column in (0, 1)]
-    for one in sums[1:]:
-        torch.testing.assert_close(one, sums[0])
-    torch.testing.assert_close(even.sum((2, 3)), layer.weight.sum((2, 3)))
-    torch.testing.assert_close(change[:, :, :2, :2], change[:, :, 2:, 2:])
-    again = built(EvenDeconvolution, ins=2, outs=3)
-    again.weight.data = even.detach()
-    torch.testing.assert_close(again.even_weight(), even)
-    features = uniform(1, 2, 5, 7)
-    torch.testing.assert_close(layer.plain()(features), layer(features))
 
 
 # He initialization

@@ -21,7 +21,7 @@ def network(norm=True):
         torch.manual_seed(0)
         widths = {"low_width": 8, "middle_width": 8, "full_width": 8}
         model = build_colorizer(
-            "hsv-point", {"norm": norm, "widths": (8,) * 11}, widths | {"norm": norm, "even": norm}
+            "hsv-point", {"norm": norm, "widths": (8,) * 11}, widths | {"norm": norm}
         ).model
     with torch.no_grad():
         model.train()(GRAY)
