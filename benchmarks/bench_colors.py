@@ -11,7 +11,7 @@ from pyramidcolor.images import to_tensor
 
 
 def rows(sizes: Sizes) -> list[Row]:
-    """The rows of this subject. Needs kornia and OpenCV."""
+    """The rows of this subject. Needs kornia."""
     return without_gradients(sizes) + with_gradients(sizes)
 
 

@@ -11,7 +11,7 @@ After Kuo, Wei and You, "Chroma Component Generation of Gray Images Using Multi-
 - `baselines`: small versions of the systems that the paper compares with or cites
 - `comparison`, `comparison_results`, `comparison_views`: those and the pyramid, trained for the same compute, and their table
 - `checkpoints`, `inference`, `hints`: weights files, color for photos of any size, and a reader's own colors in them
-- `bands`, `swift`, `resident`: the fast ways of a processor and of a GPU, each held by a test to its slow twin
+- `bands`, `pixels`, `swift`, `resident`: the fast ways of a processor and of a GPU, each held by a test to its slow twin
 - `plotting`, `widgets`, `exercises`, `budgets`, `notebooks`, `workers`: what the notebooks stand on
 - `shipped`: where the notebooks and the stored results lie that come with the package
 - `jobs`: the long jobs behind the command line, `python -m pyramidcolor --help`

@@ -1,8 +1,7 @@
-"""A picture in bands that stay in a core's cache, one thread a core; and RGB to HSV and back written for them.
+"""A picture in bands that stay in a core's cache, one thread a core; and RGB to HSV and back for them by OpenCV.
 
-`color` holds the formulas as they are read and differentiated. Here are their twins for pictures on the CPU of which nobody asks a
-gradient: computed in place, and only by operations that PyTorch has vector code for, which `where`, comparisons and remainders are
-not. `tests/test_bands.py` holds each against its twin.
+`color` holds the formulas as they are read and differentiated. For large pictures on the CPU of which nobody asks a gradient,
+OpenCV does the same in one pass of vector code. `tests/test_bands.py` holds it against the formulas.
 """
 
 from __future__ import annotations
@@ -10,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
+from types import ModuleType
 
 import numpy as np
 import torch
 from torch import Tensor
 
-BAND_PIXELS = 1 << 15
-"""Pixels of a band: a plane of 128 KiB, of which some fit into a core's own cache."""
+BAND_PIXELS = 1 << 16
+"""Pixels of a band: a plane of 256 KiB, of which some fit into a core's own cache."""
 
 THREADED_PIXELS = 1 << 22
 """Smaller pictures are done by the calling thread alone. So photos of a few megapixels, of which there are many, can share the
@@ -71,6 +72,16 @@ def threads_for(pixels: int) -> int:
     return torch.get_num_threads() if pixels >= THREADED_PIXELS else 1
 
 
+@cache
+def opencv() -> ModuleType | None:
+    """OpenCV, loaded when it is first needed; None on a machine without it, where the formulas serve: more slowly."""
+    try:
+        import cv2
+    except ImportError:
+        return None
+    return cv2
+
+
 def is_fast(image: Tensor) -> bool:
     """Whether `hsv_in_bands` and `rgb_in_bands` take this picture, `(..., 3, H, W)`: large, in float32, on the CPU, without gradient."""
     return (
@@ -79,14 +90,15 @@ def is_fast(image: Tensor) -> bool:
         and image.numel() >= 3 * BAND_PIXELS
         and not (torch.is_grad_enabled() and image.requires_grad)
         and type(image) is Tensor
+        and opencv() is not None
     )
 
 
 def hsv_in_bands(rgb: Tensor) -> Tensor:
     """What `color.rgb_to_hsv` gives, for a picture `(..., 3, H, W)` that `is_fast` takes.
 
-    The hue is found without a choice among sextants. With each channel's distance from the largest, as a share of delta, the sum
-    green - red + blue + 1 runs evenly from 0 at red up to 3 at cyan, and back; which way, the sign of green - blue tells.
+    OpenCV adds 1.2e-7 to what it divides by. So where value, or the difference between the largest and the smallest channel, is one step
+    of 255, saturation and sextant are 0.003 % too small, and where it is one step of 65,535, 0.8 %.
     """
     return _convert(rgb, _hsv_band)
 
@@ -105,61 +117,35 @@ def new_planes(shape: tuple[int, ...]) -> Tensor:
     return torch.from_numpy(np.empty(shape, np.float32))
 
 
-def _convert(image: Tensor, convert: Callable[[Tensor, Tensor, Tensor], None]) -> Tensor:
+def _convert(image: Tensor, convert: Callable[[np.ndarray, np.ndarray], None]) -> Tensor:
     result = new_planes(image.shape)
-    pixels = image.shape[-1] * image.shape[-2]
-    for source, target in zip(image.reshape(-1, 3, pixels), result.view(-1, 3, pixels), strict=True):
+    # Planes of a single row, which OpenCV does not share out among threads of its own.
+    rows = (-1, 3, 1, image.shape[-1] * image.shape[-2])
+    sources, targets = image.detach().reshape(rows).numpy(), result.view(rows).numpy()
+    for source, target in zip(sources, targets, strict=True):
 
         def work(first: int, last: int, source=source, target=target) -> None:
-            # A thread has its own gradient mode.
-            with torch.no_grad():
-                convert(source[:, first:last], target[:, first:last], torch.empty(4, last - first))
+            convert(source[..., first:last], target[..., first:last])
 
-        in_threads(work, pixels, BAND_PIXELS, threads_for(pixels))
+        in_threads(work, rows[-1], BAND_PIXELS, threads_for(rows[-1]))
     return result
 
 
-_SMALLEST = 4 * torch.finfo(torch.float32).tiny  # as in color.rgb_to_hsv
-_ONE, _TWO, _THREE = torch.tensor(1.0), torch.tensor(2.0), torch.tensor(3.0)
+def _hsv_band(rgb: np.ndarray, hsv: np.ndarray) -> None:
+    cv2 = opencv()
+    mixed = cv2.cvtColor(cv2.merge(list(rgb)), cv2.COLOR_RGB2HSV)
+    for channel, plane in enumerate(hsv):
+        cv2.extractChannel(mixed, channel, dst=plane)
+    hue = hsv[0]
+    np.multiply(hue, np.float32(1 / 360), out=hue)
+    np.subtract(hue, np.floor(hue), out=hue)  # a whole turn is 0
 
 
-def _hsv_band(rgb: Tensor, hsv: Tensor, scratch: Tensor) -> None:
-    red, green, blue = rgb
+def _rgb_band(hsv: np.ndarray, rgb: np.ndarray) -> None:
+    cv2 = opencv()
     hue, saturation, value = hsv
-    delta, divisor, way, rest = scratch
-    torch.maximum(red, green, out=value)
-    torch.maximum(value, blue, out=value)
-    torch.minimum(red, green, out=delta)
-    torch.minimum(delta, blue, out=delta)
-    torch.sub(value, delta, out=delta)
-    torch.clamp(value, min=_SMALLEST, out=divisor)
-    torch.div(delta, divisor, out=saturation)
-    # way = red - green + value - blue - 2 delta, which is -delta times the sum that runs from 0 to 3
-    torch.sub(red, green, out=way)
-    torch.sub(value, blue, out=rest)
-    torch.add(way, rest, out=way)
-    torch.sub(way, delta, alpha=2, out=way)
-    torch.clamp(delta, min=_SMALLEST, out=divisor)
-    torch.div(way, divisor, out=way)
-    torch.add(way, 3, out=way)
-    torch.sub(green, blue, out=rest)
-    torch.copysign(way, rest, out=way)
-    torch.sub(_THREE, way, out=way)
-    torch.div(way, 6, out=way)
-    torch.frac(way, out=hue)  # a whole turn is 0
-
-
-def _rgb_band(hsv: Tensor, rgb: Tensor, scratch: Tensor) -> None:
-    hue, saturation, value = hsv
-    turn, chroma, below, _ = scratch
-    torch.floor(hue, out=turn)
-    torch.sub(hue, turn, out=turn)
-    torch.mul(value, saturation, out=chroma)
-    # How far each channel lies below the value, as a share of the chroma: least at the channel's own hue.
-    torch.sub(turn, 0.5, out=below).abs_()
-    torch.sub(_TWO, below, alpha=6, out=below).clamp_(0, 1)
-    torch.addcmul(value, chroma, below, value=-1, out=rgb[0])
-    for channel, own in ((1, 1 / 3), (2, 2 / 3)):
-        torch.sub(turn, own, out=below).abs_()
-        torch.add(-_ONE, below, alpha=6, out=below).clamp_(0, 1)
-        torch.addcmul(value, chroma, below, value=-1, out=rgb[channel])
+    degrees = hue - np.floor(hue)
+    np.multiply(degrees, np.float32(360), out=degrees)
+    mixed = cv2.cvtColor(cv2.merge([degrees, saturation, value]), cv2.COLOR_HSV2RGB)
+    for channel, plane in enumerate(rgb):
+        cv2.extractChannel(mixed, channel, dst=plane)

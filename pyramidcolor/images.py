@@ -313,9 +313,8 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
         return image
     batch = image if image.ndim == 4 else image[None]
     resized = interpolate(batch, size, mode="bilinear", antialias=True, align_corners=False)
-    resized = resized.clamp(
-        batch.amin(), batch.amax()
-    )  # rounding leaves the range by a hair, and white would be refused
+    # Rounding leaves the range by a hair, and white would be refused. In place: a large result's memory is not touched twice.
+    resized = resized.clamp_(batch.amin(), batch.amax())
     return resized if image.ndim == 4 else resized[0]
 
 

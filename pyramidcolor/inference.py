@@ -35,15 +35,14 @@ from .images import (
     pixels_and_alpha,
     read_image,
     resize,
-    to_tensor,
     unit_range,
     write_image,
 )
+from .pixels import fill_pixels, gray_of_pixels
 from .swift import swift_chroma
 
-_BAND_PIXELS = (
-    4 * BAND_PIXELS
-)  # smaller bands: threads that color photos side by side would wait for Python's lock more often
+# Smaller bands, and threads that color photos side by side would wait for Python's lock more often.
+_BAND_PIXELS = 2 * BAND_PIXELS
 
 PhotoT = TypeVar("PhotoT", str, os.PathLike, Image.Image, np.ndarray, Tensor)
 
@@ -132,34 +131,24 @@ def colorize_pixels(
 
 def _colorize_in_bands(pixels, colorizer, saturation, working_size, precision) -> np.ndarray:
     space, size = colorizer.color_space, pixels.shape[:2]
-    gray = gray_of_pixels(pixels, space)
+    gray = new_planes((1, *size))
+
+    def gray_band(first: int, last: int) -> None:
+        gray[:, first:last] = gray_of_pixels(pixels[first:last], space)
+
+    _for_bands(gray_band, size)
     small = _working_gray(gray, colorizer, working_size)
     chroma = amplify(
         _chroma_of_working_gray(small, colorizer, precision), saturation * colorizer.saturation_gain, space
     )
     rows = chroma_rows(chroma, gray, space, small_gray=small)
     colored = np.empty((*size, 3), pixels.dtype)
-    scale = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else None
 
     def color_band(first: int, last: int) -> None:
-        rgb = space.decode(gray[:, first:last], rows(first, last))
-        rgb = rgb if scale is None else (rgb * scale).round()
-        for channel, plane in enumerate(rgb.numpy().astype(pixels.dtype)):
-            colored[first:last, :, channel] = plane
+        fill_pixels(colored[first:last], gray[:, first:last], rows(first, last), space)
 
     _for_bands(color_band, size)
     return colored
-
-
-def gray_of_pixels(pixels: np.ndarray, space: ColorSpace) -> Tensor:
-    """The gray `(1, H, W)` in [-1, 1] that a network sees of pixels `(H, W, 1)` or `(H, W, 3)`."""
-    gray = new_planes((1, *pixels.shape[:2]))
-
-    def gray_band(first: int, last: int) -> None:
-        gray[:, first:last] = space.gray(to_tensor(pixels[first:last]).expand(3, -1, -1))
-
-    _for_bands(gray_band, pixels.shape[:2])
-    return gray
 
 
 @torch.inference_mode()
@@ -304,8 +293,8 @@ def chroma_rows(
             done += count
         if follows:
             slope, finer = part[channels:-1], gray[:, first:last] - part[-1:]
-            part = torch.addcmul(part[:channels], slope, finer)
-        part = part.clamp(-reach, reach)
+            part = part[:channels].addcmul_(slope, finer)
+        part.clamp_(-reach, reach)
         if hue is None:
             return part
         *others, cosine, sine = part.unbind()

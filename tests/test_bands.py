@@ -17,9 +17,13 @@ def slowly(monkeypatch):
 
 
 def assert_same_hsv(one, other):
-    apart = half_turns_apart(2 * one[..., 0, :, :].double(), 2 * other[..., 0, :, :].double())
-    assert apart.max() < 2e-6  # some roundings of float32, in half-turns
-    torch.testing.assert_close(one[..., 1:, :, :], other[..., 1:, :, :], rtol=0, atol=2e-7)
+    """Up to roundings of float32, and what OpenCV adds to the two numbers that it divides by."""
+    (hue, saturation, value), (other_hue, other_saturation, other_value) = one.unbind(-3), other.unbind(-3)
+    delta = (other_saturation * other_value).clamp(min=1e-12)
+    apart = half_turns_apart(2 * hue.double(), 2 * other_hue.double())
+    assert (apart <= 2e-6 + 1.2e-7 / delta / 3).all()  # a sextant is a third of a half-turn
+    assert ((saturation - other_saturation).abs() <= 2e-7 + 1.2e-7 / other_value.clamp(min=1e-12)).all()
+    assert value.equal(other_value)
 
 
 def test_every_8_bit_color_has_the_hsv_of_the_formula_and_comes_back(slowly):
@@ -65,6 +69,15 @@ def test_a_large_picture_takes_the_fast_way_in_any_layout_and_number_of_threads(
 )
 def test_other_pictures_take_the_formula(image):
     assert not is_fast(image)
+
+
+def test_without_opencv_every_picture_takes_the_formula(monkeypatch):
+    image = torch.rand(3, 1, BAND_PIXELS)
+    assert is_fast(image)
+    fast = color.hsv_to_rgb(image)
+    monkeypatch.setattr(bands, "opencv", lambda: None)
+    assert not is_fast(image)
+    torch.testing.assert_close(color.hsv_to_rgb(image), fast, rtol=0, atol=2e-6)
 
 
 def test_a_picture_that_could_have_a_gradient_is_fast_where_none_is_recorded():
