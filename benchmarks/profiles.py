@@ -1,4 +1,4 @@
-"""Where the time of a photo's network and of a training step goes, and what two threads gain: the profiles behind `docs/performance.md`'s missed goals.
+"""Where the time of a photo, of its network and of a training step goes, and what two threads gain: the profiles behind `docs/performance.md`'s missed goals.
 
 python benchmarks/profiles.py
 """
@@ -12,21 +12,65 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
+from timing import FULL, write_jpeg
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
+from pyramidcolor import inference
 from pyramidcolor.bands import BAND_PIXELS
 from pyramidcolor.checkpoints import load_pretrained
-from pyramidcolor.images import read_image, resize, sample_photo, to_image
+from pyramidcolor.images import read_image, resize, sample_photo, to_image, write_image
 from pyramidcolor.inference import colorize
 from pyramidcolor.recipes import PHASES, recipe
 from pyramidcolor.speed import VARIANTS, Variant, training_step
 from pyramidcolor.swift import swift_form
 
 KINDS = {"conv": "convolutions", "batch_norm": "batch norm", "copy_": "copies and casts", "adam": "Adam"}
+
+
+PHOTO_PARTS = {
+    "read_image": "decoding",
+    "pixels_and_alpha": "Pillow's pixels to an array",
+    "gray_of_pixels": "gray of the pixels",
+    "_working_gray": "small gray picture",
+    "_chroma_of_working_gray": "network",
+    "chroma_rows": "chroma made as wide as the photo",
+    "fill_pixels": "chroma and gray to pixels",
+}
+"""The functions that `colorize` calls, and what they are for; the rows of chroma come from what `chroma_rows` returns."""
+
+
+def photo_profile(path: Path, target: Path, calls: int = 5) -> dict[str, float]:
+    """Seconds of each part of `colorize`, from file to file on one core: means of some calls."""
+    network, spent, threads = load_pretrained("best"), Counter(), torch.get_num_threads()
+
+    def timed(part: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def work(*args, **options):
+            started = time.perf_counter()
+            result = call(*args, **options)
+            spent[part] += (time.perf_counter() - started) / calls
+            return timed("rows of chroma", result) if callable(result) else result
+
+        return work
+
+    parts = {name: timed(part, getattr(inference, name)) for name, part in PHOTO_PARTS.items()}
+    torch.set_num_threads(1)
+    try:
+        with mock.patch.multiple(inference, **parts):
+            for call in range(-1, calls):
+                if call == 0:
+                    spent.clear()  # what the first one had to load
+                    started = time.perf_counter()
+                timed("encoding", write_image)(colorize(path, network), target)
+            whole = (time.perf_counter() - started) / calls
+    finally:
+        torch.set_num_threads(threads)
+    return dict(spent) | {"all else": whole - spent.total()}
 
 
 def step_profile(phase: str, variant: Variant, calls: int = 8) -> Counter[str]:
@@ -107,6 +151,12 @@ def two_threads(call: Callable[[], object], calls: int) -> tuple[float, float]:
 
 def main() -> None:
     """Print all profiles."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        parts = photo_profile(write_jpeg(folder / "photo.jpg", FULL.photo), folder / "color.jpg")
+    print(f"`colorize` of a JPEG, file to file, one core: {sum(parts.values()):.2f} s")
+    for name, spent in sorted(parts.items(), key=lambda item: -item[1]):
+        print(f"    {name}: {spent:.3f} s")
     for precision in ("fp32", "bf16"):
         parts = network_profile(precision)
         whole, products = (sum(column) for column in zip(*parts.values(), strict=True))

@@ -156,6 +156,24 @@ def test_the_profile_of_the_network_counts_every_multiplication_once():
     assert parts["the rest"][1] == 0 < min(count for name, (_, count) in parts.items() if name != "the rest")
 
 
+def test_the_profile_of_a_photo_names_every_part_and_leaves_colorize_as_it_was(tmp_path):
+    from profiles import PHOTO_PARTS, photo_profile
+    from timing import write_jpeg
+
+    from pyramidcolor import inference
+
+    threads, before = torch.get_num_threads(), [getattr(inference, name) for name in PHOTO_PARTS]
+    parts = photo_profile(
+        write_jpeg(tmp_path / "photo.jpg", bench_sizes().photo), tmp_path / "c.jpg", calls=1
+    )
+    assert set(parts) == {*PHOTO_PARTS.values(), "rows of chroma", "encoding", "all else"}
+    assert all(spent > 0 for spent in parts.values())
+    with Image.open(tmp_path / "c.jpg") as colored:
+        assert colored.mode == "RGB"
+    assert [getattr(inference, name) for name in PHOTO_PARTS] == before
+    assert torch.get_num_threads() == threads
+
+
 def bench_sizes():
     from timing import TINY
 
