@@ -97,8 +97,8 @@ def is_fast(image: Tensor) -> bool:
 def hsv_in_bands(rgb: Tensor) -> Tensor:
     """What `color.rgb_to_hsv` gives, for a picture `(..., 3, H, W)` that `is_fast` takes.
 
-    OpenCV adds 1.2e-7 to what it divides by. So where value, or the difference between the largest and the smallest channel, is one step
-    of 255, saturation and sextant are 0.003 % too small, and where it is one step of 65,535, 0.8 %.
+    OpenCV adds 1.2e-7 to what it divides by, which shows near black and near gray. So it gets a picture that is 2^40 times brighter: hue
+    and saturation are ratios, and a power of 2 changes no digit of a number.
     """
     return _convert(rgb, _hsv_band)
 
@@ -131,12 +131,18 @@ def _convert(image: Tensor, convert: Callable[[np.ndarray, np.ndarray], None]) -
     return result
 
 
+_BRIGHTER = np.float32(2**40)
+
+
 def _hsv_band(rgb: np.ndarray, hsv: np.ndarray) -> None:
     cv2 = opencv()
-    mixed = cv2.cvtColor(cv2.merge(list(rgb)), cv2.COLOR_RGB2HSV)
+    mixed = cv2.merge(list(rgb))
+    np.multiply(mixed, _BRIGHTER, out=mixed)
+    mixed = cv2.cvtColor(mixed, cv2.COLOR_RGB2HSV)
     for channel, plane in enumerate(hsv):
         cv2.extractChannel(mixed, channel, dst=plane)
-    hue = hsv[0]
+    hue, _, value = hsv
+    np.multiply(value, 1 / _BRIGHTER, out=value)
     np.multiply(hue, np.float32(1 / 360), out=hue)
     np.subtract(hue, np.floor(hue), out=hue)  # a whole turn is 0
 

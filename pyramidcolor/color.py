@@ -3,7 +3,7 @@
 Every function takes and returns `(..., 3, H, W)` on any device. RGB is sRGB with values in [0, 1]. Values outside
 that range are neither rejected nor clipped: clipping would hide an error of the caller and stop the gradient.
 Half-precision tensors are computed in float32 and rounded once, at the end. Large pictures that need no gradient take a faster way
-between RGB and HSV, in `bands`, with the same results up to rounding and a trace more near black and near gray.
+between RGB and HSV, in `bands`, with the same results up to rounding.
 """
 
 from __future__ import annotations
