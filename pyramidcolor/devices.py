@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 PRECISIONS = ("auto", "fp32", "bf16")
 """What a caller may ask for; "auto" takes bf16 where the processor has units for it."""
@@ -36,6 +37,24 @@ def choose_precision(asked: str, device: torch.device) -> str:
     if asked == "auto":
         return "bf16" if has_fast_bf16(device) else "fp32"
     return asked
+
+
+def training_layout(network: nn.Module) -> torch.memory_format:
+    """How a network's numbers lie in memory while it trains: pixel by pixel, which processors are fast at, where that is safe.
+
+    On a CPU with AVX-512 bf16 and no AMX, PyTorch's library for convolutions (oneDNN, as of torch 2.13) reads memory that nobody has
+    written when it computes in bf16, pixel by pixel, the gradient of a dilated convolution's weights, if its input channels are no
+    multiple of 16 and its pictures larger than 16 pixels: the gradient is wrong, or NaN. Channel by channel it is right.
+
+    Args:
+        network: all its convolutions are looked at.
+
+    Returns:
+        `torch.channels_last`, or `torch.contiguous_format` for a network with such a convolution.
+    """
+    convolutions = (part for part in network.modules() if isinstance(part, nn.Conv2d))
+    unsafe = any(max(part.dilation) > 1 and part.in_channels % 16 for part in convolutions)
+    return torch.contiguous_format if unsafe else torch.channels_last
 
 
 def training_device() -> torch.device:

@@ -32,7 +32,7 @@ from .checkpoints import (
     save_tensors,
 )
 from .colorspaces import COLOR_SPACES
-from .devices import choose_precision
+from .devices import choose_precision, training_layout
 from .files import written_whole
 from .objective import PhaseStep, hue_weights
 from .recipes import PHASES, TrainingConfig
@@ -191,8 +191,9 @@ class Run:
             self.hue_weights = hue_weights(
                 photos, config.rebalance, COLOR_SPACES[config.color_space], config.seed
             )
-        step = PhaseStep(self.colorizer, phase, config, self.hue_weights).to(self.accelerator.device)
-        step = step.to(memory_format=torch.channels_last)
+        layout = training_layout(self.colorizer.model)
+        step = PhaseStep(self.colorizer, phase, config, self.hue_weights, layout)
+        step = step.to(self.accelerator.device).to(memory_format=layout)
         photos, validation = (self._at_hand(photos_of) for photos_of in (photos, validation))
         trained = [parameter for parameter in step.parameters() if parameter.requires_grad]
         wrapped, optimizer = self.accelerator.prepare(

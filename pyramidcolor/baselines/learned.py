@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..batches import BatchReader
 from ..colorspaces import ColorSpace
-from ..devices import choose_precision, training_device
+from ..devices import choose_precision, training_device, training_layout
 from ..images import resize
 from ..inference import working_shape
 from ..training import one_cycle
@@ -94,7 +94,9 @@ class LearnedMethod(Method):
         device = training_device()
         precision = choose_precision("auto", device)
         self.prepare(photos, labels, seed)
-        self.network = self._built(seed).to(device, memory_format=torch.channels_last)
+        network = self._built(seed)
+        layout = training_layout(network)
+        self.network = network.to(device, memory_format=layout)
         self.working_size = size
         optimizers, noise = self.optimizers(), torch.Generator().manual_seed(seed)
         peaks = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
@@ -106,7 +108,7 @@ class LearnedMethod(Method):
             self.network.train()
             # Encoding stays in full precision, as in `objective`.
             gray, chroma = self.color_space.encode(rgb.to(device))
-            gray = gray.contiguous(memory_format=torch.channels_last)
+            gray = gray.contiguous(memory_format=layout)
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
                 loss = self.learn(
                     optimizers, gray, chroma, None if kinds is None else kinds.to(device), noise
