@@ -24,6 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from pyramidcolor import inference
 from pyramidcolor.bands import BAND_PIXELS
 from pyramidcolor.checkpoints import load_pretrained
+from pyramidcolor.color import hsv_to_rgb, rgb_to_hsv
 from pyramidcolor.images import read_image, resize, sample_photo, to_image, write_image
 from pyramidcolor.inference import colorize
 from pyramidcolor.recipes import PHASES, recipe
@@ -31,6 +32,14 @@ from pyramidcolor.speed import VARIANTS, Variant, training_step
 from pyramidcolor.swift import swift_form
 
 KINDS = {"conv": "convolutions", "batch_norm": "batch norm", "copy_": "copies and casts", "adam": "Adam"}
+CHOICES = dict.fromkeys(
+    ("where", "masked_fill", "::eq", "::ge", "::gt", "::le", "::lt"), "choices and comparisons"
+)
+COLOR_KINDS = CHOICES | {
+    "::cat": "planes put together",
+    "amax": "largest and smallest",
+    "amin": "largest and smallest",
+}
 
 
 PHOTO_PARTS = {
@@ -78,14 +87,25 @@ def step_profile(phase: str, variant: Variant, calls: int = 8) -> Counter[str]:
     config = recipe("best")
     size = 128 // 4 if phase == "stage-one" else 128  # stage one is trained on views as small as its input
     step = training_step(replace(config, size=size), variant, torch.device("cpu"), batch_size=32, phase=phase)
+    return time_by_kind(step, KINDS, calls)
+
+
+def color_profile(calls: int = 8) -> Counter[str]:
+    """Likewise of RGB to HSV and back with gradients, for a batch of 16 of 256x256."""
+    batch = torch.rand(16, 3, 256, 256, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    return time_by_kind(lambda: hsv_to_rgb(rgb_to_hsv(batch)).sum().backward(), COLOR_KINDS, calls)
+
+
+def time_by_kind(call: Callable[[], object], kinds: dict[str, str], calls: int) -> Counter[str]:
+    """Milliseconds of a call by kind of operation: the first of `kinds` whose word the operation's name contains."""
     for _ in range(3):
-        step()
+        call()
     with profile(activities=[ProfilerActivity.CPU]) as run:
         for _ in range(calls):
-            step()
+            call()
     spent: Counter[str] = Counter()
     for event in run.key_averages():
-        kind = next((kind for word, kind in KINDS.items() if word in event.key.lower()), "all else")
+        kind = next((kind for word, kind in kinds.items() if word in event.key.lower()), "all else")
         spent[kind] += event.self_cpu_time_total / calls / 1000
     return spent
 
@@ -165,11 +185,14 @@ def main() -> None:
             print(
                 f"    {name}: {spent / whole:.0%} of the time, {count / products:.0%} of the multiplications"
             )
-    for phase in PHASES:
-        for variant in (VARIANTS[0], VARIANTS[2]):
-            spent = step_profile(phase, variant)
-            parts = ", ".join(f"{kind} {share / spent.total():.0%}" for kind, share in spent.most_common())
-            print(f"{phase}, {variant.name}: {spent.total():.0f} ms; {parts}")
+    steps = {
+        f"{phase}, {variant.name}": step_profile(phase, variant)
+        for phase in PHASES
+        for variant in (VARIANTS[0], VARIANTS[2])
+    }
+    for name, spent in (steps | {"RGB to HSV and back with gradients": color_profile()}).items():
+        parts = ", ".join(f"{kind} {share / spent.total():.0%}" for kind, share in spent.most_common())
+        print(f"{name}: {spent.total():.0f} ms; {parts}")
     network, numbers = load_pretrained("best"), torch.rand(2, BAND_PIXELS)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "photo.jpg"
