@@ -34,6 +34,7 @@ ORDER = [
     "plotting",
     "pyramid_views",
     "checkpoints",
+    "pixels",
     "swift",
     "inference",
     "failures",
