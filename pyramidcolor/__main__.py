@@ -152,6 +152,8 @@ def _add_sizes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--working-size", type=int, metavar="SIDE", help=text)
     text = "stage one looks at copies of the photo of these multiples of its usual size (default: as the weights say; 1: one fast look)"
     parser.add_argument("--input-scales", type=float, nargs="+", metavar="SCALE", help=text)
+    text = "radius in pixels with which the network's chroma is smoothed along gray (default: as the weights say; 0: not at all)"
+    parser.add_argument("--smoothing", type=int, metavar="RADIUS", help=text)
 
 
 def _add_comparison_arguments(parser: argparse.ArgumentParser) -> None:
@@ -261,6 +263,11 @@ _TRAINING_ARGUMENTS = {
         "+",
         "sizes at which the trained stage one looks at a photo, as multiples of its usual one",
     ),
+    "smoothing": (
+        int,
+        None,
+        "radius in pixels with which the trained network's chroma is smoothed along gray",
+    ),
     "precision": (str, None, "fp32, bf16, or auto for what the processor is fast at"),
     "seed": (int, None, "of weights, order and views"),
 }
@@ -279,6 +286,7 @@ def _colorize(args: argparse.Namespace) -> int:
         saturation=args.saturation,
         working_size=args.working_size,
         input_scales=args.input_scales,
+        smoothing=args.smoothing,
     )
     quiet = bool(os.environ.get("PYRAMIDCOLOR_QUIET")) or total == 1 or not sys.stderr.isatty()
     results = list(tqdm(results, "colorizing", total, disable=quiet, unit="photo"))
@@ -338,6 +346,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         saturation=args.saturation,
         working_size=args.working_size,
         input_scales=args.input_scales,
+        smoothing=args.smoothing,
         limit=args.limit,
         json_path=args.json,
         report=_print,

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 from .colorspaces import COLOR_SPACES, ColorSpace
 from .files import written_whole
+from .images import check_radius
 from .models import LowScaleNet, PyramidNet, TwoStageColorizer, check_input_scales
 
 WORKING_SIZE = 256
@@ -41,6 +42,8 @@ class Colorizer:
         working_size: the network should see photos at the area of a square of this side, as in its training.
         input_scales: at which multiples of its usual input size stage one looks at a photo, as in
             `models.TwoStageColorizer.low_chroma`; its answers are averaged. `(1.0,)` is one look, and the fastest.
+        smoothing: radius, in pixels of the working size, with which `images.guided_filter` smooths the chroma along gray; 0 leaves
+            it as the network gave it.
     """
 
     model: TwoStageColorizer
@@ -50,6 +53,7 @@ class Colorizer:
     saturation_gain: float = 1.0
     working_size: int = WORKING_SIZE
     input_scales: tuple[float, ...] = (1.0,)
+    smoothing: int = 0
 
 
 def build_colorizer(
@@ -60,6 +64,7 @@ def build_colorizer(
     saturation_gain: float = 1.0,
     working_size: int = WORKING_SIZE,
     input_scales: Sequence[float] = (1.0,),
+    smoothing: int = 0,
 ) -> Colorizer:
     """A new two-stage network for a color space, with He's random weights.
 
@@ -71,6 +76,7 @@ def build_colorizer(
         saturation_gain: likewise.
         working_size: likewise.
         input_scales: likewise.
+        smoothing: likewise.
 
     Raises:
         ValueError: if the color space is unknown or an argument does not fit.
@@ -94,8 +100,11 @@ def build_colorizer(
         PyramidNet(channels, hue_channel=color_space.hue_channel, **settings["pyramid_net"]),
     )
     check_input_scales(input_scales, model.low_scale_net.input_factor)
+    check_radius(smoothing)
     scales = tuple(float(scale) for scale in input_scales)
-    return Colorizer(model, color_space, settings, about or {}, saturation_gain, working_size, scales)
+    return Colorizer(
+        model, color_space, settings, about or {}, saturation_gain, working_size, scales, smoothing
+    )
 
 
 def _defaults(stage: type) -> dict[str, Any]:
@@ -147,6 +156,7 @@ def load_checkpoint(path: str | os.PathLike) -> Colorizer:
             "saturation_gain": float(metadata["saturation_gain"]),
             "working_size": int(metadata["working_size"]),
             "input_scales": json.loads(metadata.get("input_scales", "[1.0]")),
+            "smoothing": int(metadata.get("smoothing", 0)),
         }
         colorizer = build_colorizer(metadata["color_space"], **model, **extra)
     except (KeyError, TypeError, ValueError) as error:
@@ -188,6 +198,7 @@ def colorizer_metadata(colorizer: Colorizer) -> dict[str, str]:
         "saturation_gain": repr(colorizer.saturation_gain),
         "working_size": str(colorizer.working_size),
         "input_scales": json.dumps(colorizer.input_scales),
+        "smoothing": str(colorizer.smoothing),
     }
 
 

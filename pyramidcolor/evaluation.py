@@ -80,6 +80,7 @@ def evaluate(
     saturation: float = 1.0,
     working_size: int | None = None,
     input_scales: Sequence[float] | None = None,
+    smoothing: int | None = None,
     measures: Iterable[str] | None = None,
 ) -> dict[str, float]:
     """The figures of a network on photos in color, of which it sees the gray channel only.
@@ -89,7 +90,7 @@ def evaluate(
         photos: a data set of RGB `(3, H, W)` in [0, 1]; the largest square in the middle of each is used.
         size: side to which the squares are resized.
         saturation: gain, as in `inference.colorize`.
-        working_size, input_scales: as in `inference.colorize`.
+        working_size, input_scales, smoothing: as in `inference.colorize`.
         measures: names of figures of `metrics.Scores`; None for all.
 
     Returns:
@@ -106,6 +107,7 @@ def evaluate(
             saturation=saturation,
             working_size=working_size,
             input_scales=input_scales,
+            smoothing=smoothing,
         )
     scores = Scores(measures)
     for index in range(len(photos)):

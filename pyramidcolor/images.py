@@ -36,6 +36,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 
 _SUFFIXES_WITHOUT_ALPHA = frozenset({".jpg", ".jpeg", ".bmp"})
 _FLAT = 0.03  # squared gray of [-1, 1]; where gray varies by much less than its root, 0.17, chroma does not follow it
+_CALM = 0.002  # likewise, for chroma that is smoothed: it follows fainter edges
 _OPENING = threading.Lock()
 _ONE_PICTURE_FORMATS = {"MPO"}  # a phone's JPEG with a preview or a depth map behind the photo
 
@@ -318,8 +319,8 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     return resized if image.ndim == 4 else resized[0]
 
 
-def gray_slope(chroma: Tensor, gray: Tensor) -> Tensor:
-    """How steeply chroma changes with gray around each pixel: the slope of a line fitted to 3x3 pixels.
+def gray_slope(chroma: Tensor, gray: Tensor, radius: int = 1, flat: float = _FLAT) -> Tensor:
+    """How steeply chroma changes with gray around each pixel: the slope of a line fitted to the pixels of a square.
 
     Where chroma is enlarged, this tells how to follow the edges of a larger gray picture: a pixel that is darker there than the
     enlarged gray says gets its chroma moved along the line.
@@ -327,6 +328,8 @@ def gray_slope(chroma: Tensor, gray: Tensor) -> Tensor:
     Args:
         chroma: `(C, H, W)`, hues not as numbers.
         gray: `(1, H, W)` in [-1, 1].
+        radius: the square has a side of 2 radius + 1 pixels.
+        flat: squared gray; where gray varies by much less than its root, the slope is near 0.
 
     Returns:
         `(C, H, W)`, change of chroma for a change of 1 in gray; near 0 where gray is flat.
@@ -334,13 +337,47 @@ def gray_slope(chroma: Tensor, gray: Tensor) -> Tensor:
     Source:
         The local model of He, Sun and Tang, "Guided image filtering", ECCV 2010, Eq. 5. `benchmarks/enlarging.py` compares.
     """
+    variance = box_mean(gray * gray, radius) - box_mean(gray, radius) ** 2
+    covariance = box_mean(gray * chroma, radius) - box_mean(gray, radius) * box_mean(chroma, radius)
+    return covariance / (variance + flat)
 
-    def mean(image: Tensor) -> Tensor:
-        return avg_pool2d(image, 3, 1, 1, count_include_pad=False)
 
-    variance = mean(gray * gray) - mean(gray) ** 2
-    covariance = mean(gray * chroma) - mean(gray) * mean(chroma)
-    return covariance / (variance + _FLAT)
+def guided_filter(chroma: Tensor, gray: Tensor, radius: int) -> Tensor:
+    """Chroma smoothed where gray is smooth, and sharp where gray has an edge.
+
+    Around each pixel chroma is taken for a line over gray; what does not fit the line, such as a fine pattern in an even sky, is gone.
+
+    Args:
+        chroma: `(C, H, W)`, hues not as numbers.
+        gray: `(1, H, W)` in [-1, 1].
+        radius: lines are fitted to squares whose side is 2 radius + 1 pixels.
+
+    Returns:
+        `(C, H, W)`; values may leave the range of `chroma` near edges.
+
+    Raises:
+        ValueError: if `radius` is negative or no whole number.
+
+    Source:
+        He, Sun and Tang, "Guided image filtering", ECCV 2010, Eq. 5, 6 and 8.
+    """
+    check_radius(radius)
+    slope = gray_slope(chroma, gray, radius, _CALM)
+    offset = box_mean(chroma, radius) - slope * box_mean(gray, radius)
+    return box_mean(slope, radius) * gray + box_mean(offset, radius)
+
+
+def box_mean(image: Tensor, radius: int) -> Tensor:
+    """The mean `(C, H, W)` over squares of 2 radius + 1 pixels around each pixel, as far as they lie inside `image`, `(C, H, W)`."""
+    side = 2 * radius + 1
+    columns = avg_pool2d(image, (side, 1), 1, (radius, 0), count_include_pad=False)
+    return avg_pool2d(columns, (1, side), 1, (0, radius), count_include_pad=False)
+
+
+def check_radius(radius: int) -> None:
+    """Raise ValueError unless `radius` is a whole number of at least 0."""
+    if isinstance(radius, bool) or not isinstance(radius, int) or radius < 0:
+        raise ValueError(f"smoothing must be a radius in whole pixels of at least 0, got {radius!r}")
 
 
 def enlarge_chroma(chroma: Tensor, size: tuple[int, int], hue_channel: int | None) -> Tensor:

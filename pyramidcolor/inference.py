@@ -31,6 +31,7 @@ from .images import (
     enlarge_chroma,
     find_pictures,
     gray_slope,
+    guided_filter,
     hue_of_point,
     pixels_and_alpha,
     read_image,
@@ -57,6 +58,7 @@ def colorize(
     saturation: float = 1.0,
     working_size: int | None = None,
     input_scales: Sequence[float] | None = None,
+    smoothing: int | None = None,
     precision: str = "fp32",
 ):
     """A photo in color, at its own size, with its own V.
@@ -73,6 +75,8 @@ def colorize(
         working_size: the network sees the photo at the area of a square of this side; None for the one it was trained at.
         input_scales: stage one looks at copies of these sizes, as in `models.TwoStageColorizer.low_chroma`, instead of those that the
             network names; `(1,)` is one look, the fastest.
+        smoothing: radius in pixels of the working size with which `images.guided_filter` smooths the network's chroma along gray; 0
+            leaves it as it is, None takes the network's own.
         precision: "fp32", which gives the same colors on every machine; "bf16", which changes them by a few steps of 255; or "auto",
             for bf16 where the processor is fast at it.
 
@@ -94,6 +98,8 @@ def colorize(
     colorizer = _colorizer(weights)
     if input_scales is not None:
         colorizer = replace(colorizer, input_scales=tuple(input_scales))
+    if smoothing is not None:
+        colorizer = replace(colorizer, smoothing=smoothing)
     options = {"saturation": saturation, "working_size": working_size, "precision": precision}
     if isinstance(photo, str | os.PathLike):
         return _colorize_image(read_image(photo), colorizer, options)
@@ -183,7 +189,8 @@ def colorize_by_stage(
         weights: as in `colorize`.
 
     Returns:
-        Pictures `(3, H, W)` in [0, 1] by name: "gray"; "stage one", its low-scale chroma enlarged; "stage two".
+        Pictures `(3, H, W)` in [0, 1] by name: "gray"; "stage one", its low-scale chroma enlarged; "stage two", smoothed if the
+        network wants that.
 
     Raises:
         ValueError: if the shape is wrong, or its sides are no multiples of the network's low factor.
@@ -191,9 +198,11 @@ def colorize_by_stage(
     colorizer = _colorizer(weights)
     space, size = colorizer.color_space, photo.shape[-2:]
     gray = space.gray(photo)[None]
+    scales = colorizer.model.both_scales(gray.to(_device(colorizer)), colorizer.input_scales)
+    low_chroma, full_chroma = (chroma.float().cpu() for chroma in scales)
+    full_chroma = _smoothed(full_chroma[0], gray[0], colorizer)[None]
     low_chroma, full_chroma = (
-        amplify(chroma.float().cpu(), colorizer.saturation_gain, space)
-        for chroma in colorizer.model.both_scales(gray.to(_device(colorizer)), colorizer.input_scales)
+        amplify(chroma, colorizer.saturation_gain, space) for chroma in (low_chroma, full_chroma)
     )
     return {
         "gray": ((gray[0] + 1) / 2).expand(3, -1, -1),
@@ -326,7 +335,7 @@ def colorize_files(
         out: a folder, created if needed; folders are rebuilt below it. File names stay; a type that cannot be written
             becomes .png. If there is one source, a file, then `out` may name a picture.
         weights: as in `colorize`.
-        options: `saturation`, `working_size`, `input_scales` and `precision` of `colorize`.
+        options: `saturation`, `working_size`, `input_scales`, `smoothing` and `precision` of `colorize`.
 
     Yields:
         One `FileResult` a file, in order, as soon as it and those before it are done.
@@ -485,7 +494,22 @@ def _working_gray(gray: Tensor, colorizer: Colorizer, working_size: int | None) 
 
 def _chroma_of_working_gray(small: Tensor, colorizer: Colorizer, precision: str) -> Tensor:
     gray = small[None].to(_device(colorizer))
-    return swift_chroma(colorizer.model, gray, precision, colorizer.input_scales)[0].cpu()
+    chroma = swift_chroma(colorizer.model, gray, precision, colorizer.input_scales)[0].cpu()
+    return _smoothed(chroma, small, colorizer)
+
+
+def _smoothed(chroma: Tensor, gray: Tensor, colorizer: Colorizer) -> Tensor:
+    """Chroma `(C, h, w)` as the network wants it smoothed along gray, `(1, h, w)`, its hue as a point."""
+    radius, hue = colorizer.smoothing, colorizer.color_space.hue_channel
+    if radius == 0:
+        return chroma
+    if hue is None:
+        return guided_filter(chroma, gray, radius).clamp(-1, 1)
+    angle = chroma[hue] * torch.pi
+    points = torch.cat((chroma, angle.cos()[None], angle.sin()[None]))
+    *channels, cosine, sine = guided_filter(points, gray, radius).clamp(-1, 1)
+    channels[hue] = hue_of_point(cosine, sine)
+    return torch.stack(channels)
 
 
 def working_shape(size: tuple[int, int], working_size: int, multiple: int) -> tuple[int, int]:

@@ -148,6 +148,7 @@ def evaluate_weights(
     saturation: float = 1.0,
     working_size: int | None = None,
     input_scales: Sequence[float] | None = None,
+    smoothing: int | None = None,
     limit: int | None = None,
     json_path: str | os.PathLike | None = None,
     report: Report = lambda line: None,
@@ -157,7 +158,7 @@ def evaluate_weights(
     Args:
         weights: weights files, or loaded networks.
         paths: photos in color, as in `datasets.open_photos`.
-        size, saturation, working_size, input_scales: as in `evaluation.evaluate`.
+        size, saturation, working_size, input_scales, smoothing: as in `evaluation.evaluate`.
         limit: only so many photos, evenly spread over the set.
         json_path: where to write the figures too.
         report: called with each line of the table.
@@ -190,6 +191,7 @@ def evaluate_weights(
             saturation=saturation,
             working_size=working_size,
             input_scales=input_scales,
+            smoothing=smoothing,
         )
         report(_line(name, [f"{results[name][key]:.{digits}f}" for key, (_, digits) in COLUMNS.items()]))
     if json_path is not None:

@@ -43,6 +43,7 @@ class TrainingConfig:
         calibrate: whether a finished network gets the `saturation_gain` that makes the validation photos as vivid as they are.
         input_scales: at which multiples of its usual input size stage one looks at a photo once it is trained, as in
             `checkpoints.Colorizer`; training itself looks once.
+        smoothing: radius with which the trained network's chroma is smoothed along gray, likewise.
         precision: "fp32", "bf16", or "auto" for bf16 where the processor is fast at it.
         seed: of the weights, the order of photos and the views.
     """
@@ -69,6 +70,7 @@ class TrainingConfig:
     luminance_share: float = 0.0
     calibrate: bool = False
     input_scales: tuple[float, ...] = (1.0,)
+    smoothing: int = 0
     precision: str = "auto"
     seed: int = 0
 

@@ -156,6 +156,7 @@ class Run:
                 about,
                 working_size=config.size if start is None else start.working_size,
                 input_scales=config.input_scales,
+                smoothing=config.smoothing,
             )
         if start is not None:
             # As text, because a file gives lists where a config has tuples.

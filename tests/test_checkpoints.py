@@ -26,6 +26,7 @@ def saved(tmp_path):
         about={"photos": "three of a bridge"},
         saturation_gain=1.25,
         input_scales=(0.5, 2),
+        smoothing=3,
     )
     colorizer.model.eval()
     save_checkpoint(colorizer, tmp_path / "weights.safetensors")
@@ -66,6 +67,7 @@ def test_a_weights_file_tells_what_it_was_made_of(saved):
     assert loaded.about == {"photos": "three of a bridge"}
     assert loaded.saturation_gain == 1.25
     assert loaded.input_scales == (0.5, 2.0)
+    assert loaded.smoothing == 3
     assert loaded.settings["low_scale_net"]["norm"] is True
     assert not loaded.model.training
 
@@ -79,9 +81,10 @@ def test_a_weights_file_keeps_the_arguments_that_were_left_to_their_defaults(sav
     assert load_checkpoint(saved[1]).model.low_factor == factor, "the file has not"
 
 
-def test_a_file_from_before_there_were_input_scales_looks_once(saved):
-    rewrite_metadata(saved[1], without=["input_scales"])
-    assert load_checkpoint(saved[1]).input_scales == (1.0,)
+def test_a_file_from_before_there_were_input_scales_and_smoothing_has_one_look_and_none(saved):
+    rewrite_metadata(saved[1], without=["input_scales", "smoothing"])
+    loaded = load_checkpoint(saved[1])
+    assert (loaded.input_scales, loaded.smoothing) == ((1.0,), 0)
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
@@ -131,6 +134,7 @@ def rewrite_metadata(path, without=(), **changes):
         ({"color_space": "xyz"}, "color_space must be one of"),
         ({"model": "{"}, "does not describe a network"),
         ({"input_scales": "[5]"}, "input_scales must be"),
+        ({"smoothing": "-1"}, "smoothing must be"),
         ({"model": json.dumps({"low_scale_net": {"depth": 3}, "pyramid_net": {}})}, "depth"),
         (
             {"model": json.dumps({**SMALL, "low_scale_net": {"widths": [8] * 11, "norm": True}})},

@@ -16,6 +16,8 @@ from pyramidcolor.images import (
     SAMPLE_GRAYS,
     enlarge_chroma,
     find_pictures,
+    gray_slope,
+    guided_filter,
     hue_of_point,
     pixels_and_alpha,
     read_image,
@@ -299,3 +301,30 @@ def test_sample_grays_come_without_a_download_and_by_name():
     np.testing.assert_allclose(255 * gray[0].numpy(), skimage.data.cell(), atol=1e-3)
     with pytest.raises(ValueError, match="name must be one of camera, moon, cell, coins, got 'mona lisa'"):
         sample_gray("mona lisa")
+
+
+def test_the_slope_is_that_of_a_line_through_the_square():
+    gray = torch.linspace(-1, 1, 40).expand(1, 30, 40)
+    chroma = torch.stack((0.5 * gray[0] - 0.2, torch.full((30, 40), 0.3)))
+    for radius in (1, 3):
+        slopes = gray_slope(chroma, gray, radius, flat=0.0)
+        torch.testing.assert_close(slopes[0], torch.full((30, 40), 0.5), rtol=1e-3, atol=1e-3)
+        assert slopes[1].abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("radius", [1, 4, 100])
+def test_a_guided_filter_keeps_what_follows_gray_and_evens_out_what_does_not(radius):
+    rng = torch.Generator().manual_seed(0)
+    gray = torch.where(torch.arange(60) < 30, -1.0, 1.0).expand(1, 50, 60)
+    noise = 0.1 * torch.randn(2, 50, 60, generator=rng)
+    chroma = torch.stack((0.4 * gray[0], torch.full((50, 60), -0.3)))
+    result = guided_filter(chroma + noise, gray, radius)
+    assert result.shape == chroma.shape
+    # A square of 9 pixels evens out noise to a third, two such means in a row to less.
+    assert (result - chroma).std() < 0.6 * noise.std() / radius**0.5
+    torch.testing.assert_close(guided_filter(chroma, gray, radius), chroma, rtol=0, atol=2e-3)
+
+
+def test_a_guided_filter_s_radius_is_checked():
+    with pytest.raises(ValueError, match="smoothing must be a radius in whole pixels"):
+        guided_filter(torch.zeros(1, 4, 4), torch.zeros(1, 4, 4), -1)

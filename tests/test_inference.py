@@ -9,7 +9,7 @@ from inputs import torch_threads
 from PIL import Image
 from torch.nn.functional import interpolate
 
-from pyramidcolor import bands
+from pyramidcolor import bands, inference
 from pyramidcolor.checkpoints import build_colorizer, save_checkpoint
 from pyramidcolor.colorspaces import COLOR_SPACES, HSV, amplify, decode_luminance, luminance_gray
 from pyramidcolor.images import enlarge_chroma, resize, sample_photo, to_tensor
@@ -259,6 +259,46 @@ def test_the_network_sees_the_photo_at_the_working_area(colorizer):
         assert height * width <= 2.2 * 256**2
         if max(size) / min(size) <= 2:
             assert abs(np.log((height / width) / (size[0] / size[1]))) < 0.2
+
+
+@pytest.mark.parametrize("space", COLOR_SPACES)
+def test_the_network_s_smoothing_takes_a_pattern_from_an_even_sky_and_keeps_the_edge_below(
+    space, monkeypatch
+):
+    plain = small_colorizer(space)
+    hue = plain.color_space.hue_channel
+    dots = torch.zeros(64, 64)
+    dots[::8, ::8] = 0.2
+    gray, chroma = torch.full((1, 64, 64), 0.5), torch.full((plain.color_space.chroma_channels, 64, 64), -0.9)
+    gray[:, 40:], chroma[:, 40:] = -0.5, 0.5
+    if hue is not None:
+        chroma[hue, :40] = torch.where(dots[:40] > 0, -0.95, 0.95)  # to both sides of the seam
+    dotted = chroma + dots * torch.tensor([channel != hue for channel in range(len(chroma))])[:, None, None]
+    monkeypatch.setattr(inference, "swift_chroma", lambda *_: dotted[None])
+    assert inference._chroma_of_working_gray(gray, plain, "fp32").equal(dotted)
+    calm = inference._chroma_of_working_gray(gray, replace(plain, smoothing=4), "fp32")
+    for channel, (before, after) in enumerate(zip(dotted, calm, strict=True)):
+        sky = after[8:32]
+        if channel == hue:
+            assert sky.abs().min() > 0.94
+        else:
+            assert sky.std() < 0.1 * before[8:32].std()
+            assert abs(sky.mean() - before[8:32].mean()) < 0.005
+            assert after[39].mean() < -0.8
+            assert after[40].mean() > 0.4
+
+
+def test_smoothing_can_be_asked_for_and_must_be_a_radius():
+    plain = small_colorizer("hsv-point")
+    asked = colorize(GRADIENT, plain, smoothing=4)
+    np.testing.assert_array_equal(asked, colorize(GRADIENT, replace(plain, smoothing=4)))
+    assert np.abs(asked.astype(int) - colorize(GRADIENT, plain)).max() > 0
+    np.testing.assert_array_equal(
+        colorize(GRADIENT, replace(plain, smoothing=4), smoothing=0), colorize(GRADIENT, plain)
+    )
+    for wrong in (-1, 2.5, True):
+        with pytest.raises(ValueError, match="smoothing must be a radius in whole pixels"):
+            colorize(GRADIENT, plain, smoothing=wrong)
 
 
 @pytest.mark.parametrize("space", COLOR_SPACES)

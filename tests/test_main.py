@@ -193,7 +193,7 @@ def test_the_table_has_gray_a_tint_and_the_networks(album, tmp_path, weights, ca
     assert figures["weights"]["balanced_hue_error_degrees"] > 0
 
 
-def test_the_sizes_at_which_stage_one_looks_can_be_told(album, tmp_path, weights, capsys):
+def test_how_a_network_looks_and_smooths_can_be_told(album, tmp_path, weights, capsys):
     def table(*words):  # every digit, since a network of random weights answers nearly alike everywhere
         json_path = tmp_path / "figures.json"
         words = ["--size", "64", "--limit", "3", "--json", str(json_path), "--weights", *words]
@@ -204,16 +204,19 @@ def test_the_sizes_at_which_stage_one_looks_can_be_told(album, tmp_path, weights
     once = table(weights)
     assert table(weights, "--input-scales", "1") == once
     assert table(weights, "--input-scales", "0.5", "2") != once
+    assert table(weights, "--smoothing", "0") == once
+    assert table(weights, "--smoothing", "4") != once
     own = str(tmp_path / "own.safetensors")
-    assert main(["train", str(album), "-o", own, *TINY, "--input-scales", "0.5", "2"]) == 0
+    assert main(["train", str(album), "-o", own, *TINY, "--input-scales", "0.5", "2", "--smoothing", "4"]) == 0
     capsys.readouterr()
     assert table(own) == table(own, "--input-scales", "0.5", "2") != table(own, "--input-scales", "1")
+    assert table(own) == table(own, "--smoothing", "4") != table(own, "--smoothing", "0")
     photo, out = str(sorted(album.iterdir())[0]), tmp_path / "color.png"
     pictures = []
-    for scale in "12":
-        assert main(["colorize", photo, "--weights", own, "-o", str(out), "--input-scales", scale]) == 0
+    for how in (["--input-scales", "1"], ["--input-scales", "2"], ["--smoothing", "0"]):
+        assert main(["colorize", photo, "--weights", own, "-o", str(out), *how]) == 0
         pictures.append(out.read_bytes())
-    assert pictures[0] != pictures[1]
+    assert len(set(pictures)) == 3
 
 
 def test_a_set_of_photos_is_described_and_its_faults_set_the_status(album, capsys):

@@ -386,6 +386,7 @@ def test_a_loss_that_runs_away_stops_too():
         ({"precision": "fp16"}, "precision must be one of"),
         ({"size": 63}, "multiples of"),
         ({"input_scales": ()}, "input_scales must be"),
+        ({"smoothing": -1}, "smoothing must be"),
     ],
 )
 def test_a_config_that_cannot_work_is_refused(change, reason):
@@ -527,12 +528,12 @@ def test_two_photos_that_were_trained_on_come_back_in_their_own_colors():
     assert 0.8 < figures["saturation_ratio"] < 1.2
 
 
-def test_a_network_remembers_the_sizes_at_which_it_shall_look(tmp_path):
-    config = replace(CONFIG, phases=("stage-one",), size=32, input_scales=(1.0, 2.0))
+def test_a_network_remembers_how_it_shall_look_and_smooth(tmp_path):
+    config = replace(CONFIG, phases=("stage-one",), size=32, input_scales=(1.0, 2.0), smoothing=3)
     finish(config, tmp_path / "first.safetensors")
     first = load_checkpoint(tmp_path / "first.safetensors")
     assert first.working_size == 32
-    assert first.input_scales == (1.0, 2.0)
+    assert (first.input_scales, first.smoothing) == ((1.0, 2.0), 3)
     _, second = finish(replace(config, phases=("stage-two",), size=64), start=first)
     assert second.working_size == 32
     gray = torch.zeros(1, 96, 96)

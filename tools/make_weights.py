@@ -190,9 +190,10 @@ def publish(name: str, out: Path, config: TrainingConfig, args: argparse.Namespa
         raise ValueError(f"{path} has {path.stat().st_size:,} bytes, and {LARGEST:,} are the most")
     colorizer = load_checkpoint(path)
     measured = [colorizer]
-    if colorizer.input_scales != (1.0,):  # what the other looks are worth
-        once = {"input_scales": (1.0,), "about": colorizer.about | {"name": f"{name}, one look"}}
-        measured.append(replace(colorizer, **once))
+    # What the other looks and the smoothing are worth.
+    for words, plain in (("one look", {"input_scales": (1.0,)}), ("not smoothed", {"smoothing": 0})):
+        if any(getattr(colorizer, key) != value for key, value in plain.items()):
+            measured.append(replace(colorizer, about=colorizer.about | {"name": f"{name}, {words}"}, **plain))
     rows = evaluate_weights(measured, [args.photos / "val"], report=lambda line: print(line, flush=True))
     records = read_history(out)
     parameters = sum(weight.numel() for weight in colorizer.model.parameters())
