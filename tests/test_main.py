@@ -207,7 +207,9 @@ def test_how_a_network_looks_and_smooths_can_be_told(album, tmp_path, weights, c
     assert table(weights, "--smoothing", "0") == once
     assert table(weights, "--smoothing", "4") != once
     own = str(tmp_path / "own.safetensors")
-    assert main(["train", str(album), "-o", own, *TINY, "--input-scales", "0.5", "2", "--smoothing", "4"]) == 0
+    assert (
+        main(["train", str(album), "-o", own, *TINY, "--input-scales", "0.5", "2", "--smoothing", "4"]) == 0
+    )
     capsys.readouterr()
     assert table(own) == table(own, "--input-scales", "0.5", "2") != table(own, "--input-scales", "1")
     assert table(own) == table(own, "--smoothing", "4") != table(own, "--smoothing", "0")
