@@ -389,10 +389,10 @@ class Run:
 
     def _load(self) -> None:
         tensors, metadata = load_tensors(self._state_path)
-        before, now = json.loads(metadata["config"]), json.loads(json.dumps(asdict(self.config)))
-        changed = [
-            f"{key} (was {before.get(key)}, now {now[key]})" for key in now if before.get(key) != now[key]
-        ]
+        # An argument that did not exist yet when the run began has its default, which changes nothing.
+        defaults, now = (json.loads(json.dumps(asdict(config))) for config in (TrainingConfig(), self.config))
+        before = defaults | json.loads(metadata["config"])
+        changed = [f"{key} (was {before[key]}, now {now[key]})" for key in now if before[key] != now[key]]
         if changed:
             raise ValueError(
                 f"{run_folder(self.out)} holds a run with another config: {', '.join(changed)}. Continue it with the same "

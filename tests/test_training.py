@@ -16,7 +16,7 @@ import torch
 from accelerate import Accelerator
 
 from pyramidcolor.batches import center_view
-from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, load_tensors
+from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, load_tensors, save_tensors
 from pyramidcolor.colorspaces import COLOR_SPACES, HSV, HSV_POINT, LAB
 from pyramidcolor.evaluation import evaluate
 from pyramidcolor.images import sample_photo
@@ -187,6 +187,18 @@ def test_a_run_can_start_from_a_weights_file_of_the_same_network_only(tmp_path):
 def test_a_finished_run_has_nothing_left_to_do(tmp_path):
     finish(out=tmp_path / "my.safetensors")
     assert list(train(Colored(), Colored(), CONFIG, tmp_path / "my.safetensors")) == []
+
+
+def test_a_run_from_before_an_argument_existed_is_continued_as_if_it_had_the_default(tmp_path):
+    out = tmp_path / "my.safetensors"
+    finish(out=out)
+    state = run_folder(out) / "state.safetensors"
+    tensors, metadata = load_tensors(state)
+    before = {key: value for key, value in json.loads(metadata["config"]).items() if key != "smoothing"}
+    save_tensors(tensors, state, metadata | {"config": json.dumps(before)})
+    assert list(train(Colored(), Colored(), CONFIG, out)) == []
+    with pytest.raises(ValueError, match=r"another config: smoothing \(was 0, now 4\)"):
+        next(train(Colored(), Colored(), replace(CONFIG, smoothing=4), out))
 
 
 def test_a_run_is_not_continued_with_another_config(tmp_path):
