@@ -47,7 +47,7 @@ PHOTO_PARTS = {
     "pixels_and_alpha": "Pillow's pixels to an array",
     "gray_of_pixels": "gray of the pixels",
     "_working_gray": "small gray picture",
-    "_chroma_of_working_gray": "network",
+    "_chroma_of_working_gray": "network and smoothing",
     "chroma_rows": "chroma made as wide as the photo",
     "fill_pixels": "chroma and gray to pixels",
 }
