@@ -1,4 +1,4 @@
-"""A picture in bands that stay in a core's cache, one thread a core; and RGB to HSV and back for them by OpenCV.
+"""A picture in bands that stay in a core's cache, one thread a core; RGB to HSV and back for them by OpenCV, and what OpenCV takes.
 
 `color` holds the formulas as they are read and differentiated. For large pictures on the CPU of which nobody asks a gradient,
 OpenCV does the same in one pass of vector code. `tests/test_bands.py` holds it against the formulas.
@@ -82,16 +82,20 @@ def opencv() -> ModuleType | None:
     return cv2
 
 
-def is_fast(image: Tensor) -> bool:
-    """Whether `hsv_in_bands` and `rgb_in_bands` take this picture, `(..., 3, H, W)`: large, in float32, on the CPU, without gradient."""
+def is_plain(image: Tensor) -> bool:
+    """Whether OpenCV can take this picture, `(..., H, W)`: in float32, on the CPU, without gradient, and OpenCV is there."""
     return (
         image.device.type == "cpu"
         and image.dtype == torch.float32
-        and image.numel() >= 3 * BAND_PIXELS
         and not (torch.is_grad_enabled() and image.requires_grad)
         and type(image) is Tensor
         and opencv() is not None
     )
+
+
+def is_fast(image: Tensor) -> bool:
+    """Whether `hsv_in_bands` and `rgb_in_bands` take this picture, `(..., 3, H, W)`: one for OpenCV, and large."""
+    return image.numel() >= 3 * BAND_PIXELS and is_plain(image)
 
 
 def hsv_in_bands(rgb: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
+from .bands import is_plain, opencv
 from .files import written_whole
 
 MAX_PIXELS = 150_000_000
@@ -370,8 +371,22 @@ def guided_filter(chroma: Tensor, gray: Tensor, radius: int) -> Tensor:
 def box_mean(image: Tensor, radius: int) -> Tensor:
     """The mean `(C, H, W)` over squares of 2 radius + 1 pixels around each pixel, as far as they lie inside `image`, `(C, H, W)`."""
     side = 2 * radius + 1
+    if is_plain(image):
+        # Sums that run along, so that a large square costs as little as a small one.
+        means = torch.empty(image.shape)
+        share = torch.outer(*(1 / _box_lengths(length, radius) for length in image.shape[-2:])).numpy()
+        for plane, mean in zip(image.contiguous().numpy(), means.numpy(), strict=True):
+            opencv().boxFilter(plane, -1, (side, side), mean, normalize=False, borderType=0)  # 0 outside
+            mean *= share
+        return means
     columns = avg_pool2d(image, (side, 1), 1, (radius, 0), count_include_pad=False)
     return avg_pool2d(columns, (1, side), 1, (0, radius), count_include_pad=False)
+
+
+def _box_lengths(length: int, radius: int) -> Tensor:
+    """How many of the 2 radius + 1 places around each of `length` places lie among them, `(length,)`."""
+    place = torch.arange(length)
+    return ((place + radius).clamp(max=length - 1) - (place - radius).clamp(min=0) + 1).float()
 
 
 def check_radius(radius: int) -> None:

@@ -11,9 +11,11 @@ import torch
 from PIL import Image
 from skimage.transform import resize as skimage_resize
 
+from pyramidcolor import bands
 from pyramidcolor.images import (
     MAX_PIXELS,
     SAMPLE_GRAYS,
+    box_mean,
     enlarge_chroma,
     find_pictures,
     gray_slope,
@@ -323,6 +325,27 @@ def test_a_guided_filter_keeps_what_follows_gray_and_evens_out_what_does_not(rad
     # A square of 9 pixels evens out noise to a third, two such means in a row to less.
     assert (result - chroma).std() < 0.6 * noise.std() / radius**0.5
     torch.testing.assert_close(guided_filter(chroma, gray, radius), chroma, rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("radius", [1, 4, 30])
+@pytest.mark.parametrize("with_opencv", [True, False])
+def test_means_over_squares_are_of_the_pixels_inside(radius, with_opencv, monkeypatch):
+    if not with_opencv:
+        monkeypatch.setattr(bands, "opencv", lambda: None)
+    image = torch.randn(3, 12, 40, generator=torch.Generator().manual_seed(0)).transpose(-2, -1)
+    means = box_mean(image, radius)
+    for row, column in ((0, 0), (7, 5), (39, 11), (20, 0)):
+        inside = image[
+            :, max(row - radius, 0) : row + radius + 1, max(column - radius, 0) : column + radius + 1
+        ]
+        torch.testing.assert_close(means[:, row, column], inside.mean((-2, -1)))
+
+
+def test_means_over_squares_have_a_gradient():
+    image = torch.randn(1, 5, 6, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda image: box_mean(image, 1), image)
+    plain = torch.zeros(1, 5, 6, requires_grad=True)
+    assert box_mean(plain, 1).requires_grad
 
 
 def test_a_guided_filter_s_radius_is_checked():
