@@ -84,7 +84,7 @@ $(STAMP): pyproject.toml constraints.txt
 	    " make PYTHON=..." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@echo "Installing the pinned packages into .venv; the first time this takes some minutes."
-	@$(PY) -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[notebooks,docs,dev]'
+	@$(PY) -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[notebooks,docs,teacher,dev]'
 	@$(PY) -m ipykernel install --sys-prefix --name python3 >/dev/null
 	@mkdir -p .venv/share/jupyter/lab/settings
 	@echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' \

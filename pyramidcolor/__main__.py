@@ -59,6 +59,22 @@ def _parser() -> argparse.ArgumentParser:
     _add_training_arguments(train)
     train.set_defaults(run=_train)
 
+    teach = commands.add_parser(
+        "teach",
+        help="make a teacher, whose answers a network can learn from",
+        description=_TEACH,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    teach.add_argument("photos", nargs="*", metavar="PHOTOS", help="folders or tars; none for drawn scenes")
+    teach.add_argument("-o", "--out", required=True, help="the teacher's file to write, NAME.safetensors")
+    _add_validation(teach)
+    teach.add_argument(
+        "--epochs", type=int, default=3, help="rounds through the photos (default: %(default)s)"
+    )
+    teach.add_argument("--seed", type=int, default=0, help="of weights and order (default: %(default)s)")
+    _add_trust(teach)
+    teach.set_defaults(run=_teach)
+
     evaluate = commands.add_parser(
         "evaluate", help="measure networks on photos in color", description=_EVALUATE
     )
@@ -137,6 +153,13 @@ written after every epoch, and the run's state, history and pictures go into the
 command continues a run that was stopped or killed, to the same weights."""
 
 
+_TEACH = """Show the colors of photos to a large network that has learned from ImageNet what things there are. It takes
+`pip install 'pyramidcolor[teacher]'`, and 100 KB of memory a photo. A stage one that learns from its answers, too, knows more:
+
+  python -m pyramidcolor teach PHOTOS -o teacher.safetensors
+  python -m pyramidcolor train PHOTOS --teacher teacher.safetensors -o my.safetensors"""
+
+
 _COMPARE = """Train every system of pyramidcolor.baselines from scratch on the same photos, with equally many
 multiplications, over seeds, and measure them on other photos. Gray pictures and the best single tint stand beside them.
 
@@ -187,6 +210,22 @@ def _add_comparison_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_validation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--validation",
+        nargs="+",
+        default=[],
+        metavar="PHOTOS",
+        help="default: a tenth of the photos, held out; of fewer than 200 none",
+    )
+
+
+def _add_trust(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trust", action="store_true", help="do not decode every photo once before, to find broken ones"
+    )
+
+
 def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "photos",
@@ -205,12 +244,11 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--start", metavar="FILE", help="go on with these weights")
     parser.add_argument(
-        "--validation",
-        nargs="+",
-        default=[],
-        metavar="PHOTOS",
-        help="default: a tenth of the photos, held out; of fewer than 200 none",
+        "--teacher",
+        metavar="FILE",
+        help="let stage one learn from this teacher's answers too, by --teacher-share",
     )
+    _add_validation(parser)
     parser.add_argument(
         "--validation-photos",
         type=int,
@@ -221,9 +259,7 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
         "--detail", nargs="+", default=[], metavar="PHOTOS", help="photos for the phases after stage one"
     )
     parser.add_argument("--memory", default="4 GiB", help="for decoded photos (default: %(default)s)")
-    parser.add_argument(
-        "--trust", action="store_true", help="do not decode every photo once before, to find broken ones"
-    )
+    _add_trust(parser)
     parser.add_argument(
         "--norm",
         action=argparse.BooleanOptionalAction,
@@ -240,6 +276,8 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
             metavar = ("N1", "N2", "N3") if count == 3 else "X"
             own.add_argument(option, dest=name, type=kind, nargs=count, metavar=metavar, help=text)
 
+
+_TEACHER_SHARE = 0.8
 
 _TRAINING_ARGUMENTS = {
     "epochs": (int, 3, "the most epochs of stage one, stage two and the joint phase"),
@@ -258,6 +296,11 @@ _TRAINING_ARGUMENTS = {
     "exposure": (float, None, "darken gray at random by up to this share"),
     "contrast": (float, None, "raise gray to a random power, up to 1 + this or its inverse"),
     "luminance_share": (float, None, "share of photos whose gray is luminance instead of V"),
+    "teacher_share": (
+        float,
+        None,
+        "share of stage one's loss that is the distance to the teacher's answers (default with one: 0.8)",
+    ),
     "input_scales": (
         float,
         "+",
@@ -318,7 +361,8 @@ def _train(args: argparse.Namespace) -> int:
         )
     if phases[0] != "stage-one" and not args.start:
         raise ValueError("stage-two needs a trained stage one: give its weights with --start")
-    quiet = bool(os.environ.get("PYRAMIDCOLOR_QUIET")) or not sys.stderr.isatty()
+    if args.teacher and args.teacher_share is None:
+        config = replace(config, teacher_share=_TEACHER_SHARE)
     train_on_photos(
         photos,
         args.out,
@@ -326,13 +370,34 @@ def _train(args: argparse.Namespace) -> int:
         validation_paths=args.validation,
         detail_paths=args.detail,
         start=args.start,
+        teacher=args.teacher,
         validation_photos=args.validation_photos,
         memory=args.memory,
         check=not args.trust,
-        progress=not quiet,
+        progress=_is_watched(),
         report=_print,
     )
     return 0
+
+
+def _teach(args: argparse.Namespace) -> int:
+    from .jobs import train_teacher_on_photos
+
+    train_teacher_on_photos(
+        args.photos,
+        args.out,
+        validation_paths=args.validation,
+        epochs=args.epochs,
+        check=not args.trust,
+        seed=args.seed,
+        progress=_is_watched(),
+        report=_print,
+    )
+    return 0
+
+
+def _is_watched() -> bool:
+    return not os.environ.get("PYRAMIDCOLOR_QUIET") and sys.stderr.isatty()
 
 
 def _evaluate(args: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from .batches import center_view
 from .checkpoints import Colorizer, load_checkpoint, save_checkpoint
 from .dataset_check import find_broken
 from .datasets import open_photos
+from .devices import training_device
 from .evaluation import best_tint, calibrate_saturation, evaluate, gray_picture
 from .files import written_whole
 from .images import to_image, write_image
@@ -28,6 +29,7 @@ from .plotting import history
 from .recipes import TrainingConfig
 from .scenes import SyntheticScenes
 from .splits import evenly, split_photos, without
+from .teachers import Teacher, load_teacher, train_teacher
 from .training import EpochRecord, Run, run_folder, train
 
 _STRIP_PHOTOS = 6
@@ -59,6 +61,7 @@ def train_on_photos(
     validation_paths: Sequence[str | os.PathLike] | Photos = (),
     detail_paths: Sequence[str | os.PathLike] | Photos = (),
     start: str | os.PathLike | None = None,
+    teacher: str | os.PathLike | None = None,
     validation_photos: int = 200,
     memory: int | str = "4 GiB",
     check: bool = True,
@@ -78,6 +81,7 @@ def train_on_photos(
         validation_paths: other photos to validate on, likewise; if none, a tenth of the photos is held out, or of fewer than 200 none.
         detail_paths: photos for the phases after stage one, likewise; the same as `paths` if none.
         start: a weights file to go on with.
+        teacher: a file of `train_teacher_on_photos`, for a `config.teacher_share` of more than 0.
         validation_photos: how many photos to validate on at most.
         memory: for decoded photos, as in `photos.CachedPhotos`.
         check: whether to decode every picture once before, so that broken ones are named and left out.
@@ -98,22 +102,21 @@ def train_on_photos(
         progress, report = False, _say_nothing
     out = Path(out)
     run_folder(out).mkdir(parents=True, exist_ok=True)
-    photos = _open(paths, "training", config, out, check, progress, report)
+    photos, held_out = _open_both(paths, validation_paths, config, out, check, progress, report)
     detail = _open(detail_paths, "detail", config, out, check, progress, report) if detail_paths else None
-    if validation_paths or not paths:
-        held_out = _open(validation_paths, "validation", config, out, check, progress, report)
-    elif len(photos) < _FEWEST_TO_SPLIT:
-        held_out = photos
-        report(
-            f"fewer than {_FEWEST_TO_SPLIT} photos: none is held out, validation only tells how well they are remembered"
-        )
-    else:
-        photos, held_out = split_photos(photos, 0.1, config.seed)
     photos, held_out = CachedPhotos(photos, memory), CachedPhotos(held_out, memory)
     held_out = evenly(held_out, validation_photos)
     detail = None if detail is None else CachedPhotos(detail, memory)
     beginning = None if start is None else load_checkpoint(start)
-    run = Run(config, out, start=beginning, about=about, accelerator=accelerator, progress=progress)
+    run = Run(
+        config,
+        out,
+        start=beginning,
+        about=about,
+        accelerator=accelerator,
+        progress=progress,
+        teacher=None if teacher is None else load_teacher(teacher),
+    )
     group = f", {accelerator.num_processes} processes" if accelerator.num_processes > 1 else ""
     report(
         f"training on {len(photos):,} photos, validating on {len(held_out):,}; {accelerator.device}, {run.precision}{group}"
@@ -138,6 +141,41 @@ def train_on_photos(
     )
     report(f"the weights are in {out}")
     return trained
+
+
+def train_teacher_on_photos(
+    paths: Sequence[str | os.PathLike] | Photos,
+    out: str | os.PathLike,
+    *,
+    validation_paths: Sequence[str | os.PathLike] | Photos = (),
+    validation_photos: int = 1000,
+    epochs: int = 3,
+    check: bool = True,
+    seed: int = 0,
+    progress: bool = False,
+    report: Report = lambda line: None,
+) -> Teacher:
+    """Show a `teachers.Teacher` the colors of the photos at some paths, and write it into a file.
+
+    Args:
+        paths, validation_paths, check, progress, report: as in `train_on_photos`.
+        out: the teacher's file, by custom `*.safetensors`.
+        validation_photos: on how many photos at most the epoch is chosen that is kept.
+        epochs, seed: as in `teachers.train_teacher`.
+
+    Raises:
+        FileNotFoundError, ValueError, OSError: as `datasets.open_photos` and `teachers.train_teacher`.
+        ModuleNotFoundError: if the packages with the large network are missing.
+    """
+    out = Path(out)
+    run_folder(out).mkdir(parents=True, exist_ok=True)
+    config = TrainingConfig(size=64, seed=seed)
+    photos, held_out = _open_both(paths, validation_paths, config, out, check, progress, report)
+    held_out = evenly(held_out, validation_photos)
+    report(f"teaching with {len(photos):,} photos, validating on {len(held_out):,}; {training_device()}")
+    teacher = train_teacher(photos, held_out, out, epochs=epochs, seed=seed, report=report)
+    report(f"the teacher is in {out}")
+    return teacher
 
 
 def evaluate_weights(
@@ -276,6 +314,21 @@ def _line(name: str, cells: Iterable[str]) -> str:
 
 def _say_nothing(line: str) -> None:
     pass
+
+
+def _open_both(
+    paths, validation_paths, config: TrainingConfig, out: Path, check: bool, progress: bool, report: Report
+) -> tuple[Dataset, Dataset]:
+    """The photos to train on and those to validate on, held out of the first where no others are given."""
+    photos = _open(paths, "training", config, out, check, progress, report)
+    if validation_paths or not paths:
+        return photos, _open(validation_paths, "validation", config, out, check, progress, report)
+    if len(photos) < _FEWEST_TO_SPLIT:
+        report(
+            f"fewer than {_FEWEST_TO_SPLIT} photos: none is held out, validation only tells how well they are remembered"
+        )
+        return photos, photos
+    return split_photos(photos, 0.1, config.seed)
 
 
 def _open(

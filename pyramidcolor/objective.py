@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .batches import center_view
 from .checkpoints import Colorizer
 from .colorspaces import ColorSpace, hue_of, luminance_gray, shrink_chroma
-from .images import shrink
+from .images import resize, shrink
 from .losses import chroma_loss, hue_point_loss, saturation_weight
 from .recipes import TrainingConfig
 
@@ -29,6 +29,8 @@ class PhaseStep(nn.Module):
         config: the loss's arguments.
         hue_weights: weight of each of `HUE_BINS` bins of hue, or None.
         memory_format: of the gray pictures, which all features of the network inherit.
+        teacher: what `config.teacher_share` of stage one's loss measures its answers against: gives probable chroma, smaller,
+            for gray views, as `teachers.Teacher`. Only in training mode; a validation loss is of the truth alone.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class PhaseStep(nn.Module):
         config: TrainingConfig,
         hue_weights: list[float] | None = None,
         memory_format: torch.memory_format = torch.channels_last,
+        teacher: nn.Module | None = None,
     ):
         super().__init__()
         self._memory_format = memory_format
@@ -47,6 +50,7 @@ class PhaseStep(nn.Module):
             phase,
             config,
         )
+        self.teacher = teacher if phase == "stage-one" and config.teacher_share else None
         self.register_buffer(
             "hue_weights", None if hue_weights is None else torch.tensor(hue_weights), persistent=False
         )
@@ -57,6 +61,8 @@ class PhaseStep(nn.Module):
         """Training mode for what the phase trains; the rest keeps its batch statistics."""
         super().train(mode)
         self.model.low_scale_net.train(mode and self.phase != "stage-two")
+        if self.teacher is not None:
+            self.teacher.eval()
         return self
 
     def forward(
@@ -69,7 +75,8 @@ class PhaseStep(nn.Module):
         """The loss.
 
         Args:
-            rgb: `(B, 3, H, W)` in [0, 1]; in stage one already as small as its input.
+            rgb: `(B, 3, H, W)` in [0, 1]; in stage one already as small as its input, or in training with a teacher as large as
+                the teacher's.
             gray_scale: `(B,)`, brightness of each gray picture as a share of the photo's, or None for 1.
             luminance: `(B,)` of bool, which photos' gray is luminance, or None for none.
             gray_power: `(B,)`, what each gray picture, from 0 for black to 1, is raised to, or None for 1.
@@ -78,6 +85,12 @@ class PhaseStep(nn.Module):
             Scalar; in the last phase the sum of both stages' losses, so that stage one's own output stays meaningful.
         """
         net = self.model.low_scale_net
+        answer = None
+        if self.teacher is not None and self.training:
+            # It sees the photo's own gray, in more detail than stage one does.
+            answer = self.teacher(self.space.gray(rgb)).float()
+            side = self.config.size // net.input_factor
+            rgb = resize(rgb, (side, side))
         # Encoding stays in full precision: a hue in bf16 is coarse, and its gradient is not needed.
         with torch.autocast(rgb.device.type, enabled=False):
             gray, chroma = self.space.encode(rgb)
@@ -91,9 +104,15 @@ class PhaseStep(nn.Module):
             gray = gray.contiguous(memory_format=self._memory_format)
         if self.phase == "stage-one":
             factor = net.low_factor // net.input_factor
-            return self._loss(
-                net(gray, shrunk=True), self._low_truth(rgb, chroma, factor), shrink(value, factor)
-            )
+            predicted, truth = net(gray, shrunk=True), self._low_truth(rgb, chroma, factor)
+            low_value = shrink(value, factor)
+            loss = self._loss(predicted, truth, low_value)
+            if answer is None:
+                return loss
+            # As heavy as the true colors are, which say how saturated and how rare a hue is.
+            answer = resize(answer, truth.shape[-2:])
+            taught = self._loss(predicted, answer, low_value, weighed_by=truth)
+            return loss + self.config.teacher_share * (taught - loss)
         if self.phase == "stage-two":
             with torch.no_grad():
                 low_chroma = net(gray)
@@ -110,10 +129,13 @@ class PhaseStep(nn.Module):
                 return shrink(chroma, factor)
             return shrink_chroma(chroma, factor, self.space)
 
-    def _loss(self, predicted: Tensor, target: Tensor, value: Tensor) -> Tensor:
+    def _loss(
+        self, predicted: Tensor, target: Tensor, value: Tensor, weighed_by: Tensor | None = None
+    ) -> Tensor:
         config, space = self.config, self.space
         with torch.autocast(predicted.device.type, enabled=False):
-            options = {"hue_factor": config.hue_factor, "hue_weight": self._hue_weight(target, value)}
+            weight = self._hue_weight(target if weighed_by is None else weighed_by, value)
+            options = {"hue_factor": config.hue_factor, "hue_weight": weight}
             if space.point_channels is not None:
                 return hue_point_loss(
                     predicted.float(), target, point_channels=space.point_channels, **options
@@ -132,7 +154,7 @@ class PhaseStep(nn.Module):
         if self.config.weigh_by_value:
             factors.append(value)
         if self.hue_weights is not None:
-            factors.append(self.hue_weights[_hue_bin(hue)])
+            factors.append(self.hue_weights[hue_bin(hue)])
         return math.prod(factors) if factors else None
 
 
@@ -161,13 +183,14 @@ def hue_weights(
         if hue is None:
             return [1.0] * HUE_BINS
         weight = (chroma[:, space.saturation_channel].unsqueeze(1) + 1) * (gray + 1) / 4
-        counts.scatter_add_(0, _hue_bin(hue).flatten(), weight.flatten().double())
+        counts.scatter_add_(0, hue_bin(hue).flatten(), weight.flatten().double())
     share = counts / counts.sum().clamp(min=1e-12)
     # Zhang mixes the frequencies with a uniform distribution, then inverts: more of the uniform is less rebalancing.
     weights = 1 / (rebalance * share + (1 - rebalance) / HUE_BINS)
     return (weights / (weights * share).sum()).tolist()
 
 
-def _hue_bin(hue: Tensor) -> Tensor:
+def hue_bin(hue: Tensor) -> Tensor:
+    """In which of `HUE_BINS` bins a hue in half-turns lies: whole numbers of the same shape; bin 0 is centered on the seam."""
     # Centered on red, so that the seam of numbers lies between two bins.
     return ((hue + 1) / 2 * HUE_BINS + 0.5).long() % HUE_BINS

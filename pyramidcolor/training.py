@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from .batches import BatchReader, center_view
@@ -90,6 +90,7 @@ def train(
     about: dict[str, Any] | None = None,
     accelerator: Any = None,
     progress: bool = False,
+    teacher: nn.Module | None = None,
     run: Run | None = None,
 ) -> Iterator[tuple[EpochRecord, Colorizer]]:
     """Train a two-stage network, epoch by epoch.
@@ -106,6 +107,7 @@ def train(
         about: stored with the weights.
         accelerator: an `accelerate.Accelerator`; made here if None.
         progress: whether to draw a progress bar for each epoch.
+        teacher: a `teachers.Teacher`, whose answers stage one learns from, if `config.teacher_share` says so.
         run: a `Run` made before with the same arguments, for a caller who wants to look at it; made here if None.
 
     Yields:
@@ -117,7 +119,9 @@ def train(
         TrainingDivergedError: with what to try.
         OSError: if a file cannot be written; the one before is then untouched.
     """
-    run = run or Run(config, out, start=start, about=about, accelerator=accelerator, progress=progress)
+    run = run or Run(
+        config, out, start=start, about=about, accelerator=accelerator, progress=progress, teacher=teacher
+    )
     if not len(photos) or not len(validation):
         raise ValueError(
             f"training needs photos on both sides, got {len(photos)} and {len(validation)} for validation"
@@ -139,7 +143,14 @@ class Run:
         about: dict[str, Any] | None = None,
         accelerator: Any = None,
         progress: bool = False,
+        teacher: nn.Module | None = None,
     ):
+        if bool(config.teacher_share) != (teacher is not None):
+            raise ValueError(
+                f"config.teacher_share is {config.teacher_share} and there is {'no' if teacher is None else 'a'} teacher: "
+                "give both, or neither"
+            )
+        self._teacher = teacher
         if accelerator is None:
             from accelerate import Accelerator
 
@@ -193,7 +204,7 @@ class Run:
                 photos, config.rebalance, COLOR_SPACES[config.color_space], config.seed
             )
         layout = training_layout(self.colorizer.model)
-        step = PhaseStep(self.colorizer, phase, config, self.hue_weights, layout)
+        step = PhaseStep(self.colorizer, phase, config, self.hue_weights, layout, self._teacher)
         step = step.to(self.accelerator.device).to(memory_format=layout)
         photos, validation = (self._at_hand(photos_of) for photos_of in (photos, validation))
         trained = [parameter for parameter in step.parameters() if parameter.requires_grad]
@@ -233,7 +244,7 @@ class Run:
         kind = ResidentReader if isinstance(photos, ResidentPhotos) else BatchReader
         reader = kind(
             photos,
-            self._view_size(),
+            self._view_size() if self._teacher is None or phase != "stage-one" else self._teacher.view,
             config.batch_size // world,
             seed=config.seed + 1000 * index,
             epoch=self._epoch,

@@ -86,7 +86,7 @@ def test_conda_brings_only_python_and_pip_and_a_python_that_the_package_accepts(
 
 def test_conda_users_get_the_pinned_versions():
     _, pip = conda_and_pip()
-    assert pip == ["--constraint constraints.txt", "--editable .[notebooks,docs,dev]"]
+    assert pip == ["--constraint constraints.txt", "--editable .[notebooks,docs,teacher,dev]"]
 
 
 @pytest.mark.parametrize("name", ["Makefile", "README.md", "environment.yml"])

@@ -138,6 +138,21 @@ def test_stages_can_be_trained_one_by_one(album, tmp_path):
     assert load_checkpoint(two).color_space.name == "hsv-point"
 
 
+def test_a_teacher_is_made_and_learned_from(album, tmp_path, capsys):
+    teacher, out = str(tmp_path / "teacher.safetensors"), str(tmp_path / "taught.safetensors")
+    assert main(["teach", str(album), "-o", teacher, "--epochs", "2"]) == 0
+    said = capsys.readouterr().out
+    assert "teaching with 20 photos" in said
+    assert "teacher epoch 2: loss" in said
+    assert f"the teacher is in {teacher}" in said
+    assert main(["train", "stage-one", str(album), "--teacher", teacher, "-o", out, *TINY]) == 0
+    kept = json.loads(load_tensors(tmp_path / "taught-run" / "state.safetensors")[1]["config"])
+    assert kept["teacher_share"] == 0.8
+    capsys.readouterr()
+    assert main(["train", "stage-one", str(album), "--teacher-share", "0.5", "-o", out + "2", *TINY]) == 1
+    assert "there is no teacher: give both, or neither" in capsys.readouterr().err
+
+
 def test_without_photos_scenes_are_drawn(tmp_path, capsys):
     assert (
         main(

