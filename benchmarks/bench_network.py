@@ -35,8 +35,7 @@ def rows(sizes: Sizes) -> list[Row]:
     measured = interleaved(
         {
             "ours": lambda: swift_chroma(ours, gray, precision),
-            "ours, fp32": lambda: swift_chroma(ours, gray, "fp32"),
-            "ours, fp32, all looks": lambda: swift_chroma(ours, gray, "fp32", best.input_scales),
+            "ours, fp32": lambda: swift_chroma(ours, gray, "fp32", best.input_scales),
             "Zhang 2016, fp32 contiguous": as_published,
             f"Zhang 2016, {precision} channels_last": at_our_precision,
         },
@@ -59,13 +58,6 @@ def rows(sizes: Sizes) -> list[Row]:
             f"{name}, fp32",
             "Zhang 2016, fp32 contiguous: times faster",
             ratio(measured, "Zhang 2016, fp32 contiguous", "ours, fp32"),
-            seconds=measured,
-            note="what `colorize --input-scales 1` does",
-        ),
-        Row(
-            f"{name}, fp32, {len(best.input_scales)} looks of stage one",
-            "Zhang 2016, fp32 contiguous: times faster",
-            ratio(measured, "Zhang 2016, fp32 contiguous", "ours, fp32, all looks"),
             seconds=measured,
             note="what `colorize` does unless it is told otherwise",
         ),
