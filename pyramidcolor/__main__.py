@@ -154,7 +154,8 @@ command continues a run that was stopped or killed, to the same weights."""
 
 
 _TEACH = """Show the colors of photos to a large network that has learned from ImageNet what things there are. It takes
-`pip install 'pyramidcolor[teacher]'`, and 100 KB of memory a photo. A stage one that learns from its answers, too, knows more:
+`pip install 'pyramidcolor[teacher]'`, and 100 KB of memory a photo. A stage one that learns from its answers, too,
+knows more:
 
   python -m pyramidcolor teach PHOTOS -o teacher.safetensors
   python -m pyramidcolor train PHOTOS --teacher teacher.safetensors -o my.safetensors"""

@@ -143,7 +143,7 @@ def test_every_module_has_a_page_of_the_reference_with_its_first_sentence():
 def test_the_command_line_s_page_has_every_command_and_not_the_terminal_s_width(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     page = gather.command_line()
-    for words in ("colorize", "train", "evaluate", "data check", "data shards", "notebooks run"):
+    for words in ("colorize", "train", "evaluate", "teach", "data check", "data shards", "notebooks run"):
         assert f"\n## `{words}`\n" in page
     assert "--saturation SATURATION\n" in page
     assert 80 < max(map(len, page.splitlines())) <= 120
