@@ -269,7 +269,7 @@ def train_teacher(
         epochs: rounds through the photos.
         batch_size: photos a step, or all where there are fewer.
         learning_rate: Adam's peak rate.
-        precision: as `training.TrainingConfig.precision`.
+        precision: as in `recipes.TrainingConfig`.
         seed: of the weights and of the order of the photos.
         device: where to compute; a GPU if there is one, otherwise the processor, if None.
         report: called with a line for every epoch.
