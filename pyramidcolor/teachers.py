@@ -26,7 +26,7 @@ from .devices import choose_precision, training_device
 from .images import shrink
 from .objective import HUE_BINS, hue_bin, hue_weights
 from .photos import as_photos
-from .training import one_cycle
+from .training import TrainingDivergedError, one_cycle
 from .workers import usable_cores
 
 BODY = "efficientnet-lite2"
@@ -237,9 +237,7 @@ def load_teacher(path: str | os.PathLike) -> Teacher:
     """
     tensors, metadata = load_tensors(path)
     if metadata.get("kind") != _KIND or metadata.get("body") != BODY:
-        raise ValueError(
-            f"{path} holds no teacher; make one with `python -m pyramidcolor train teacher PHOTOS -o {path}`"
-        )
+        raise ValueError(f"{path} holds no teacher; make one with `python -m pyramidcolor teach PHOTOS`")
     teacher = Teacher()
     load_weights(teacher.head, tensors, path)
     return teacher.eval().requires_grad_(False)
@@ -278,7 +276,8 @@ def train_teacher(
         The teacher of the best epoch, on the CPU and in evaluation mode.
 
     Raises:
-        ValueError: if there are no photos, or none to validate on.
+        ValueError: if there are no photos, or none to validate on, or no epochs.
+        TrainingDivergedError: if the loss is no number any more.
         ModuleNotFoundError: as `Teacher`.
         OSError: if the file cannot be written.
     """
@@ -286,6 +285,8 @@ def train_teacher(
         raise ValueError(
             f"a teacher needs photos, and some to validate on, got {len(photos)} and {len(validation)}"
         )
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1, got {epochs}")
     batch_size = min(batch_size, len(photos))
     device = device or training_device()
     bf16 = torch.autocast(device.type, torch.bfloat16, enabled=choose_precision(precision, device) == "bf16")
@@ -315,6 +316,11 @@ def train_teacher(
                 parts = np.array_split(np.arange(len(validation)), -(-len(validation) // batch_size))
                 losses = [tests.loss(teacher, part, weights).item() * len(part) for part in parts]
             validated = sum(losses) / len(validation)
+            if not math.isfinite(validated):
+                raise TrainingDivergedError(
+                    f"the teacher's loss became {validated:g} in epoch {epoch + 1}. Try a smaller learning rate, or precision "
+                    f'"fp32". {out} holds the best epoch before, if there was one'
+                )
             report(f"teacher epoch {epoch + 1}: loss {total / steps:.4f}, validation {validated:.4f}")
             if validated < best:
                 best = validated

@@ -1,5 +1,6 @@
 """A teacher: which hues it is shown, that it learns them, that its answers reach stage one, and only in training."""
 
+import math
 import sys
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from pyramidcolor.images import resize, shrink
 from pyramidcolor.objective import HUE_BINS, PhaseStep
 from pyramidcolor.recipes import TrainingConfig
 from pyramidcolor.teachers import Teacher, hue_shares, load_teacher, save_teacher, train_teacher
-from pyramidcolor.training import Run, train
+from pyramidcolor.training import Run, TrainingDivergedError, train
 
 SMALL = {
     "low_scale_net": {"widths": (8,) * 11},
@@ -129,13 +130,23 @@ def test_a_teacher_is_not_made_of_nothing(tmp_path):
     for photos, validation in ((0, 4), (4, 0)):
         with pytest.raises(ValueError, match=f"got {photos} and {validation}"):
             train_teacher(Striped(photos), Striped(validation), tmp_path / "t.safetensors")
+    with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
+        train_teacher(Striped(4), Striped(4), tmp_path / "t.safetensors", epochs=0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_loss_that_is_no_number_ends_the_training_and_writes_nothing(tmp_path):
+    with pytest.raises(TrainingDivergedError, match="the teacher's loss became nan in epoch 1"):
+        train_teacher(Striped(8), Striped(4), tmp_path / "t.safetensors", learning_rate=math.inf)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_holds_no_teacher_is_refused_by_name(tmp_path, taught):
     path = tmp_path / "network.safetensors"
     save_checkpoint(build_colorizer("hsv", **SMALL), path)
-    with pytest.raises(ValueError, match=r"network\.safetensors holds no teacher; make one with"):
+    with pytest.raises(
+        ValueError, match=r"network\.safetensors holds no teacher; make one with .*pyramidcolor teach PHOTOS"
+    ):
         load_teacher(path)
     with pytest.raises(ValueError, match="does not describe a network"):
         load_checkpoint(taught[1])
