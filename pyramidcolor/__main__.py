@@ -47,6 +47,11 @@ def _parser() -> argparse.ArgumentParser:
     colorize.add_argument(
         "--saturation", type=float, default=1.0, help="gain: 1 as predicted, 0 gray (default: %(default)s)"
     )
+    colorize.add_argument(
+        "--scan",
+        action="store_true",
+        help="the gray is luminance, as of a film or a scanner: guess twice, and keep it",
+    )
     _add_sizes(colorize)
     colorize.set_defaults(run=_colorize)
 
@@ -331,6 +336,7 @@ def _colorize(args: argparse.Namespace) -> int:
         working_size=args.working_size,
         input_scales=args.input_scales,
         smoothing=args.smoothing,
+        scan=args.scan,
     )
     quiet = bool(os.environ.get("PYRAMIDCOLOR_QUIET")) or total == 1 or not sys.stderr.isatty()
     results = list(tqdm(results, "colorizing", total, disable=quiet, unit="photo"))

@@ -112,13 +112,18 @@ def decode_luminance(luminance: Tensor, chroma: Tensor, space: ColorSpace) -> Te
         >>> decode_luminance(gray, red, HSV).flatten(), HSV.decode(gray, red).flatten()
         (tensor([0.5000, 0.0000, 0.0000]), tensor([0.1495, 0.0000, 0.0000]))
     """
-    if space.saturation_channel is None:
-        raise ValueError(f"the color space {space.name!r} has no saturation, so its gray is not V")
+    check_has_saturation(space)
     bright = space.decode(torch.ones_like(luminance), chroma)
     wanted, found = ((gray + 1) / 2 for gray in (luminance, luminance_gray(bright)))
     # White has luminance 1 and needs no mixing; the clamp only keeps the branch that is not taken free of 0 / 0.
     paled = 1 - (1 - bright) * ((1 - wanted) / (1 - found).clamp(min=1e-6))
     return torch.where(wanted <= found, bright * (wanted / found.clamp(min=1e-6)), paled).clamp(0, 1)
+
+
+def check_has_saturation(space: ColorSpace) -> None:
+    """ValueError unless the color space has a saturation, whose gray is V."""
+    if space.saturation_channel is None:
+        raise ValueError(f"the color space {space.name!r} has no saturation, so its gray is not V")
 
 
 def amplify(chroma: Tensor, gain: float, space: ColorSpace) -> Tensor:

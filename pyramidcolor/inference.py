@@ -23,7 +23,7 @@ from torch import Tensor
 from .bands import BAND_PIXELS, in_threads, new_planes, one_core_each, threads_for
 from .checkpoints import WORKING_SIZE as WORKING_SIZE
 from .checkpoints import Colorizer, load_checkpoint, load_pretrained
-from .colorspaces import ColorSpace, amplify, decode_luminance, luminance_gray
+from .colorspaces import ColorSpace, amplify, check_has_saturation, decode_luminance, luminance_gray
 from .images import (
     SUFFIXES,
     check_suffix,
@@ -39,7 +39,7 @@ from .images import (
     unit_range,
     write_image,
 )
-from .pixels import fill_pixels, gray_of_pixels
+from .pixels import fill_pixels, gray_of_pixels, luminance_of_pixels
 from .swift import swift_chroma
 
 # Smaller bands, and threads that color photos side by side would wait for Python's lock more often.
@@ -60,6 +60,7 @@ def colorize(
     input_scales: Sequence[float] | None = None,
     smoothing: int | None = None,
     precision: str = "fp32",
+    scan: bool = False,
 ):
     """A photo in color, at its own size, with its own V.
 
@@ -79,11 +80,13 @@ def colorize(
             leaves it as it is, None takes the network's own.
         precision: "fp32", which gives the same colors on every machine; "bf16", which changes them by a few steps of 255; or "auto",
             for bf16 where the processor is fast at it.
+        scan: whether the gray is luminance, as a film or a scanner sees it; then it is the photo's luminance that is kept, and the
+            network looks twice, as `colorize_scan` says. For networks that predict hue and saturation.
 
     Returns:
         A Pillow image for a path or an image, else an array or a tensor of the same type and size with 3 color channels, and
-        alpha as it was. The largest of R, G and B is the photo's V to its last step (for the networks "lab" and "yuv": its
-        lightness is kept instead, up to what RGB can show).
+        alpha as it was. The largest of R, G and B is the photo's V to its last step, or with `scan` their luminance the photo's (for
+        the networks "lab" and "yuv": its lightness is kept instead, up to what RGB can show).
 
     Raises:
         TypeError: if `photo` is none of these.
@@ -100,7 +103,9 @@ def colorize(
         colorizer = replace(colorizer, input_scales=tuple(input_scales))
     if smoothing is not None:
         colorizer = replace(colorizer, smoothing=smoothing)
-    options = {"saturation": saturation, "working_size": working_size, "precision": precision}
+    if scan:
+        check_has_saturation(colorizer.color_space)
+    options = {"saturation": saturation, "working_size": working_size, "precision": precision, "scan": scan}
     if isinstance(photo, str | os.PathLike):
         return _colorize_image(read_image(photo), colorizer, options)
     if isinstance(photo, Image.Image):
@@ -118,6 +123,7 @@ def colorize_pixels(
     saturation: float,
     working_size: int | None,
     precision: str = "fp32",
+    scan: bool = False,
 ) -> np.ndarray:
     """The pixels of one photo in color: what `colorize` does after it has looked at what it was given.
 
@@ -125,33 +131,31 @@ def colorize_pixels(
         pixels: `(H, W, 1)` or `(H, W, 3)`, uint8, uint16 or float in [0, 1].
         colorizer: the network.
         saturation: gain on the predicted saturation.
-        working_size: as in `colorize`.
-        precision: likewise.
+        working_size, precision, scan: as in `colorize`.
 
     Returns:
         `(H, W, 3)` of the same type.
     """
     with _LARGE if pixels.shape[0] * pixels.shape[1] > _ALONE else nullcontext():
-        return _colorize_in_bands(pixels, colorizer, saturation, working_size, precision)
+        return _colorize_in_bands(pixels, colorizer, saturation, working_size, precision, scan)
 
 
-def _colorize_in_bands(pixels, colorizer, saturation, working_size, precision) -> np.ndarray:
+def _colorize_in_bands(pixels, colorizer, saturation, working_size, precision, scan) -> np.ndarray:
     space, size = colorizer.color_space, pixels.shape[:2]
     gray = new_planes((1, *size))
 
     def gray_band(first: int, last: int) -> None:
-        gray[:, first:last] = gray_of_pixels(pixels[first:last], space)
+        part = pixels[first:last]
+        gray[:, first:last] = luminance_of_pixels(part) if scan else gray_of_pixels(part, space)
 
     _for_bands(gray_band, size)
     small = _working_gray(gray, colorizer, working_size)
-    chroma = amplify(
-        _chroma_of_working_gray(small, colorizer, precision), saturation * colorizer.saturation_gain, space
-    )
+    chroma = (_scan_chroma if scan else _vivid_chroma)(small, colorizer, saturation, precision)
     rows = chroma_rows(chroma, gray, space, small_gray=small)
     colored = np.empty((*size, 3), pixels.dtype)
 
     def color_band(first: int, last: int) -> None:
-        fill_pixels(colored[first:last], gray[:, first:last], rows(first, last), space)
+        fill_pixels(colored[first:last], gray[:, first:last], rows(first, last), space, scan)
 
     _for_bands(color_band, size)
     return colored
@@ -222,7 +226,7 @@ def colorize_scan(
 
     They learned from V, in which red and blue things are brighter. So the first pass guesses colors from the luminance, and
     `decode_luminance` finds the V that these colors would have had; every further pass looks at that V. The last guess is
-    joined with the luminance itself.
+    joined with the luminance itself. `colorize` with `scan=True` does it twice, for photos of any kind.
 
     Args:
         photo: `(1, H, W)` or `(3, H, W)` in [0, 1]; of a photo in color only its luminance is used.
@@ -243,13 +247,24 @@ def colorize_scan(
     check_unit_range(photo, "photo's values")
     colorizer = _colorizer(weights)
     space = colorizer.color_space
-    luminance = seen = luminance_gray(photo.detach().float().cpu().expand(3, -1, -1))
-    for _ in range(passes):
-        chroma = amplify(predict_chroma(seen, colorizer), saturation * colorizer.saturation_gain, space)
-        rows = chroma_rows(chroma, seen, space)
-        rgb = decode_luminance(luminance, rows(0, photo.shape[-2]), space)
-        seen = space.gray(rgb)
-    return rgb
+    check_has_saturation(space)
+    luminance = luminance_gray(photo.detach().float().cpu().expand(3, -1, -1))
+    small = _working_gray(luminance, colorizer, None)
+    chroma = _scan_chroma(small, colorizer, saturation, "fp32", passes)
+    rows = chroma_rows(chroma, luminance, space, small_gray=small)
+    return decode_luminance(luminance, rows(0, photo.shape[-2]), space)
+
+
+@torch.inference_mode()
+def _scan_chroma(
+    small: Tensor, colorizer: Colorizer, saturation: float, precision: str, passes: int = 2
+) -> Tensor:
+    """Chroma for luminance at the working size, as `colorize_scan` finds it."""
+    chroma = _vivid_chroma(small, colorizer, saturation, precision)
+    for _ in range(passes - 1):
+        value = colorizer.color_space.gray(decode_luminance(small, chroma, colorizer.color_space))
+        chroma = _vivid_chroma(value, colorizer, saturation, precision)
+    return chroma
 
 
 def chroma_rows(
@@ -335,7 +350,7 @@ def colorize_files(
         out: a folder, created if needed; folders are rebuilt below it. File names stay; a type that cannot be written
             becomes .png. If there is one source, a file, then `out` may name a picture.
         weights: as in `colorize`.
-        options: `saturation`, `working_size`, `input_scales`, `smoothing` and `precision` of `colorize`.
+        options: `saturation`, `working_size`, `input_scales`, `smoothing`, `precision` and `scan` of `colorize`.
 
     Yields:
         One `FileResult` a file, in order, as soon as it and those before it are done.
@@ -490,6 +505,11 @@ def _working_gray(gray: Tensor, colorizer: Colorizer, working_size: int | None) 
     if working_size < multiple:
         raise ValueError(f"working_size must be at least {multiple} for this network, got {working_size}")
     return resize(gray, working_shape(gray.shape[-2:], working_size, multiple))
+
+
+def _vivid_chroma(small: Tensor, colorizer: Colorizer, saturation: float, precision: str) -> Tensor:
+    chroma = _chroma_of_working_gray(small, colorizer, precision)
+    return amplify(chroma, saturation * colorizer.saturation_gain, colorizer.color_space)
 
 
 def _chroma_of_working_gray(small: Tensor, colorizer: Colorizer, precision: str) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .bands import opencv
-from .colorspaces import HSV, HSV_POINT, ColorSpace
+from .colorspaces import HSV, HSV_POINT, ColorSpace, decode_luminance, luminance_gray
 from .images import to_tensor
 
 _BY_OPENCV = (HSV, HSV_POINT)
@@ -30,7 +30,14 @@ def gray_of_pixels(pixels: np.ndarray, space: ColorSpace) -> Tensor:
     return torch.from_numpy(value / np.float32(255))[None].mul_(2).sub_(1)
 
 
-def fill_pixels(pixels: np.ndarray, gray: Tensor, chroma: Tensor, space: ColorSpace) -> None:
+def luminance_of_pixels(pixels: np.ndarray) -> Tensor:
+    """The luminance `(1, rows, W)` in [-1, 1] of some rows of a photo, `(rows, W, 1)` or `(rows, W, 3)` as of `gray_of_pixels`."""
+    return luminance_gray(to_tensor(pixels).expand(3, -1, -1))
+
+
+def fill_pixels(
+    pixels: np.ndarray, gray: Tensor, chroma: Tensor, space: ColorSpace, by_luminance: bool = False
+) -> None:
     """Write the colors of some rows of a photo into its pixels.
 
     Args:
@@ -38,9 +45,12 @@ def fill_pixels(pixels: np.ndarray, gray: Tensor, chroma: Tensor, space: ColorSp
         gray: `(1, rows, W)`, float32 in [-1, 1].
         chroma: `(C, rows, W)`, likewise.
         space: what gray and chroma mean.
+        by_luminance: whether gray is luminance instead, as of `luminance_of_pixels`.
     """
     cv2 = opencv()
-    if cv2 is None or space not in _BY_OPENCV:
+    if by_luminance:
+        rgb = decode_luminance(gray, chroma, space).movedim(0, -1).numpy()
+    elif cv2 is None or space not in _BY_OPENCV:
         rgb = space.decode(gray, chroma).movedim(0, -1).numpy()
     else:
         rgb = _decode(cv2, gray, chroma, space).reshape(pixels.shape)

@@ -464,6 +464,46 @@ def test_a_scan_without_saturation_is_the_scan(colorizer):
     torch.testing.assert_close(colorize_scan(scan, colorizer, saturation=0.0), scan.expand(3, -1, -1))
 
 
+def test_a_tensor_told_to_be_a_scan_is_colored_as_scans_are(colorizer):
+    scan = torch.rand(1, 60, 90, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(
+        colorize(scan, colorizer, scan=True), colorize_scan(scan, colorizer), atol=1e-5, rtol=0
+    )
+    assert (colorize(scan, colorizer) - colorize_scan(scan, colorizer)).abs().max() > 0.05
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_scan_of_many_bands_keeps_its_luminance(colorizer, monkeypatch, dtype, channels):
+    monkeypatch.setattr("pyramidcolor.inference._BAND_PIXELS", 1000)
+    largest = np.iinfo(dtype).max
+    scan = np.random.default_rng(0).integers(0, largest, (90, 70, channels), dtype, endpoint=True)
+    colored = colorize(scan, colorizer, scan=True)
+    assert (colored.dtype, colored.shape) == (dtype, (90, 70, 3))
+    before, after = (
+        luminance_gray(torch.from_numpy(one / largest).movedim(-1, 0).expand(3, -1, -1))
+        for one in (scan, colored)
+    )
+    # Three roundings of half a step each, on a scale of 2.
+    torch.testing.assert_close(after, before, atol=2 / largest, rtol=0)
+    assert np.ptp(colored.astype(int), axis=-1).max() > largest / 20
+
+
+def test_a_scanned_file_is_colored_by_its_luminance(tmp_path, colorizer):
+    Image.fromarray(GRADIENT).convert("L").save(tmp_path / "scan.png")
+    (result,) = colorize_files([tmp_path / "scan.png"], tmp_path / "color.png", colorizer, scan=True)
+    assert result.error is None
+    with Image.open(result.target) as colored, Image.open(tmp_path / "scan.png") as scan:
+        difference = np.asarray(colored.convert("L")).astype(int) - np.asarray(scan)
+    assert abs(difference).max() <= 1
+
+
+def test_a_scan_needs_a_network_whose_gray_is_v():
+    lab = build_colorizer("lab")
+    with pytest.raises(ValueError, match="the color space 'lab' has no saturation, so its gray is not V"):
+        colorize(GRADIENT, lab, scan=True)
+
+
 @pytest.mark.parametrize(
     ("photo", "options", "message"),
     [

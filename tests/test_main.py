@@ -236,6 +236,21 @@ def test_how_a_network_looks_and_smooths_can_be_told(album, tmp_path, weights, c
     assert len(set(pictures)) == 3
 
 
+def test_a_scan_keeps_its_luminance_and_any_other_photo_its_v(weights, tmp_path):
+    ramp = np.add.outer(np.arange(64), 2 * np.arange(64)).astype(np.uint8)
+    Image.fromarray(ramp).save(tmp_path / "gray.png")
+    for how, kept in (([], lambda image: np.asarray(image).max(-1)), (["--scan"], luma)):
+        out = str(tmp_path / "color.png")
+        assert main(["colorize", str(tmp_path / "gray.png"), "--weights", weights, "-o", out, *how]) == 0
+        with Image.open(out) as image:
+            assert abs(kept(image).astype(int) - ramp).max() <= 1
+            assert np.ptp(np.asarray(image).astype(int), axis=-1).max() > 5
+
+
+def luma(image):
+    return np.asarray(image.convert("L"))
+
+
 def test_a_set_of_photos_is_described_and_its_faults_set_the_status(album, capsys):
     assert main(["data", "check", str(album)]) == 0
     assert "20" in capsys.readouterr().out
