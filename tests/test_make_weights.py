@@ -96,7 +96,7 @@ def test_a_teacher_is_made_of_the_same_photos_once_and_stage_one_learns_from_it(
     tar_of_scenes(tmp_path / "photos" / "train" / "fine-00.tar", 80, 0)
     net = '{"widths":[8,8,8,8,8,8,8,8,8,8,8],"input_factor":2}'
     words = f"make_weights.py {tmp_path / 'photos'} --recipes best --runs {tmp_path / 'kept'} --size 64 --epochs 1 1 1"
-    words += f" --epoch-photos 16 --batch-size 16 --phases stage-one --train-only --teacher 0.5 --change low_scale_net={net}"
+    words += f" --epoch-photos 16 --batch-size 16 --phases stage-one --train-only --teacher 0.5 --teacher-epochs 1 --teacher-photos 64 --change low_scale_net={net}"
     monkeypatch.setattr(sys, "argv", words.split())
     tool.main()
     said = capsys.readouterr().out

@@ -91,6 +91,10 @@ def main() -> None:
         metavar="SHARE",
         help="share of stage one's loss that is the distance to the answers of a teacher, which is made of the same photos first",
     )
+    parser.add_argument("--teacher-epochs", type=int, default=3)
+    parser.add_argument(
+        "--teacher-photos", type=int, help="photos that an epoch of the teacher visits; all if not given"
+    )
     parser.add_argument(
         "--seed", type=int, default=0, help="another one when going on, else the same views come again"
     )
@@ -134,7 +138,11 @@ def main() -> None:
             photos,
             teacher,
             validation_paths=held_out,
+            epochs=args.teacher_epochs,
+            epoch_photos=args.teacher_photos,
+            memory=args.memory,
             check=False,
+            seed=args.seed,
             report=lambda line: print(line, flush=True),
         )
     for name in args.recipes:
