@@ -41,7 +41,7 @@ _CHANNELS = (48, 120, 352)  # of the body's features at 1/8, 1/16 and 1/32
 _FIXED = 7  # the first blocks, which give the features at 1/8, are most of the work and stay as they are
 _WIDTH = 128
 _REBALANCE = 0.5  # of its loss, whose rare hues would count too much by chance if it were more
-_REBALANCE_ANSWERS = 0.98  # what its answers are made to look as if the loss had, with smoother frequencies
+_REBALANCE_ANSWERS = 0.85  # what its answers are made to look as if the loss had, with smoother frequencies
 _SMOOTHNESS = (
     40  # standard deviation in degrees of those frequencies' smoothing: all of a family of hues gains alike
 )

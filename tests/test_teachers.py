@@ -12,7 +12,7 @@ from pyramidcolor.batches import center_view
 from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, save_checkpoint
 from pyramidcolor.colorspaces import HSV_POINT
 from pyramidcolor.images import resize, shrink
-from pyramidcolor.objective import HUE_BINS, PhaseStep
+from pyramidcolor.objective import HUE_BINS, PhaseStep, balancing_weights, hue_frequencies
 from pyramidcolor.recipes import TrainingConfig
 from pyramidcolor.teachers import (
     Teacher,
@@ -159,11 +159,13 @@ def test_its_answers_take_rare_hues_for_more_frequent_than_its_loss_does():
     torch.testing.assert_close(teacher(gray)[:, :2], wanted)
 
 
-def test_the_tilt_follows_from_how_rare_a_hue_is(taught):
-    tilt = taught[0].head.tilt.tolist()
+def test_answers_weigh_a_hue_as_rare_as_its_whole_neighborhood_is(taught):
+    weights = balancing_weights(hue_frequencies(Striped(64), HSV_POINT), 0.5)
+    favored = (taught[0].head.tilt + weights.log()).tolist()
     red, blue, green = HUE_BINS // 2, HUE_BINS // 2 - HUE_BINS // 3, HUE_BINS // 2 + HUE_BINS // 3
-    assert tilt[red] == pytest.approx(tilt[blue], abs=0.1)
-    assert tilt[green] > tilt[red] + 0.5  # no photo has it
+    assert favored[red] == pytest.approx(favored[blue], abs=0.1)
+    assert favored[red + 1] == pytest.approx(favored[red], abs=0.1)  # no photo has it, but many one beside it
+    assert favored[green] > favored[red] + 0.5
 
 
 def test_smoothing_gives_to_both_neighbors_alike_across_the_seam_and_loses_nothing():
