@@ -42,9 +42,7 @@ _FIXED = 7  # the first blocks, which give the features at 1/8, are most of the 
 _WIDTH = 128
 _REBALANCE = 0.5  # of its loss, whose rare hues would count too much by chance if it were more
 _REBALANCE_ANSWERS = 0.85  # what its answers are made to look as if the loss had, with smoother frequencies
-_SMOOTHNESS = (
-    40  # standard deviation in degrees of those frequencies' smoothing: all of a family of hues gains alike
-)
+_SMOOTHNESS = 40  # degrees, standard deviation of their smoothing: all of a family of hues gains alike
 _WEIGHT_DECAY = 1e-2
 _BODY_RATE = 0.3  # the body's learning rate as a share of the head's, since it knows much already
 _MOMENTUM = 0.1  # the body's own, a hundredth, would take longer to get used to gray than a small set is seen
