@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     colorize.add_argument(
         "--scan",
         action="store_true",
-        help="the gray is luminance, as of a film or a scanner: guess twice, and keep it",
+        help="the gray is luminance, as of a film or a scanner, and this is what is kept",
     )
     _add_sizes(colorize)
     colorize.set_defaults(run=_colorize)

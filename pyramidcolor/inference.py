@@ -80,8 +80,8 @@ def colorize(
             leaves it as it is, None takes the network's own.
         precision: "fp32", which gives the same colors on every machine; "bf16", which changes them by a few steps of 255; or "auto",
             for bf16 where the processor is fast at it.
-        scan: whether the gray is luminance, as a film or a scanner sees it; then it is the photo's luminance that is kept, and the
-            network looks twice, as `colorize_scan` says. For networks that predict hue and saturation.
+        scan: whether the gray is luminance, as a film or a scanner sees it; then it is the photo's luminance that the network looks
+            at, and that is kept. For networks that predict hue and saturation.
 
     Returns:
         A Pillow image for a path or an image, else an array or a tensor of the same type and size with 3 color channels, and
@@ -150,7 +150,7 @@ def _colorize_in_bands(pixels, colorizer, saturation, working_size, precision, s
 
     _for_bands(gray_band, size)
     small = _working_gray(gray, colorizer, working_size)
-    chroma = (_scan_chroma if scan else _vivid_chroma)(small, colorizer, saturation, precision)
+    chroma = _vivid_chroma(small, colorizer, saturation, precision)
     rows = chroma_rows(chroma, gray, space, small_gray=small)
     colored = np.empty((*size, 3), pixels.dtype)
 
@@ -220,19 +220,19 @@ def colorize_scan(
     weights: str | os.PathLike | Colorizer | None = None,
     *,
     saturation: float = 1.0,
-    passes: int = 2,
+    passes: int = 1,
 ) -> Tensor:
     """A scanned or filmed photo in color, whose gray is luminance and stays what it is: not what the networks learned from.
 
     They learned from V, in which red and blue things are brighter. So the first pass guesses colors from the luminance, and
     `decode_luminance` finds the V that these colors would have had; every further pass looks at that V. The last guess is
-    joined with the luminance itself. `colorize` with `scan=True` does it twice, for photos of any kind.
+    joined with the luminance itself. `colorize` with `scan=True` does so after one pass, for photos of any kind.
 
     Args:
         photo: `(1, H, W)` or `(3, H, W)` in [0, 1]; of a photo in color only its luminance is used.
         weights: as in `colorize`; for a color space with a saturation.
         saturation: gain on the predicted saturation.
-        passes: how often the network looks, 1 or more.
+        passes: how often the network looks, 1 or more. More was not better with the weights that come with the package.
 
     Returns:
         `(3, H, W)` in [0, 1], with the photo's luminance.
@@ -250,21 +250,13 @@ def colorize_scan(
     check_has_saturation(space)
     luminance = luminance_gray(photo.detach().float().cpu().expand(3, -1, -1))
     small = _working_gray(luminance, colorizer, None)
-    chroma = _scan_chroma(small, colorizer, saturation, "fp32", passes)
+    with torch.inference_mode():
+        chroma = _vivid_chroma(small, colorizer, saturation)
+        for _ in range(passes - 1):
+            value = space.gray(decode_luminance(small, chroma, space))
+            chroma = _vivid_chroma(value, colorizer, saturation)
     rows = chroma_rows(chroma, luminance, space, small_gray=small)
     return decode_luminance(luminance, rows(0, photo.shape[-2]), space)
-
-
-@torch.inference_mode()
-def _scan_chroma(
-    small: Tensor, colorizer: Colorizer, saturation: float, precision: str, passes: int = 2
-) -> Tensor:
-    """Chroma for luminance at the working size, as `colorize_scan` finds it."""
-    chroma = _vivid_chroma(small, colorizer, saturation, precision)
-    for _ in range(passes - 1):
-        value = colorizer.color_space.gray(decode_luminance(small, chroma, colorizer.color_space))
-        chroma = _vivid_chroma(value, colorizer, saturation, precision)
-    return chroma
 
 
 def chroma_rows(
@@ -507,7 +499,7 @@ def _working_gray(gray: Tensor, colorizer: Colorizer, working_size: int | None) 
     return resize(gray, working_shape(gray.shape[-2:], working_size, multiple))
 
 
-def _vivid_chroma(small: Tensor, colorizer: Colorizer, saturation: float, precision: str) -> Tensor:
+def _vivid_chroma(small: Tensor, colorizer: Colorizer, saturation: float, precision: str = "fp32") -> Tensor:
     chroma = _chroma_of_working_gray(small, colorizer, precision)
     return amplify(chroma, saturation * colorizer.saturation_gain, colorizer.color_space)
 
