@@ -164,59 +164,30 @@ def hue_weights(
     """How much each bin of hue should count so that rare hues are learned too.
 
     Args:
-        photos, space, seed, sample: as in `hue_frequencies`.
-        rebalance: 0 gives 1 for every bin; toward 1 the weights go as 1 over the hue's frequency.
-
-    Returns:
-        `HUE_BINS` weights whose mean over pixels, each as heavy as its saturation times its value, is 1; all 1 for a space without hue.
-
-    Source:
-        Zhang, Isola and Efros, "Colorful image colorization", ECCV 2016, Eq. 4, with bins of hue in place of bins of ab.
-    """
-    share = hue_frequencies(photos, space, seed, sample)
-    if share is None:
-        return [1.0] * HUE_BINS
-    return balancing_weights(share, rebalance).tolist()
-
-
-def balancing_weights(share: Tensor, rebalance: float) -> Tensor:
-    """Weights of bins of hue, as of `hue_weights`, whose mean is 1.
-
-    Args:
-        share: how frequent each bin is, `(HUE_BINS,)`, adding up to 1.
-        rebalance: as in `hue_weights`.
-
-    Returns:
-        `(HUE_BINS,)`.
-    """
-    # Zhang mixes the frequencies with a uniform distribution, then inverts: more of the uniform is less rebalancing.
-    weights = 1 / (rebalance * share + (1 - rebalance) / HUE_BINS)
-    return weights / (weights * share).sum()
-
-
-def hue_frequencies(
-    photos: Sequence[Tensor], space: ColorSpace, seed: int = 0, sample: int = 1000
-) -> Tensor | None:
-    """How frequent each bin of hue is among pixels, each as heavy as its saturation times its value.
-
-    Args:
         photos: the training set; a sample of it is read.
-        space: a color space.
+        rebalance: 0 gives 1 for every bin; toward 1 the weights go as 1 over the hue's frequency.
+        space: one with a hue; for any other all weights are 1.
         seed: of the sample.
         sample: how many photos to read at most.
 
     Returns:
-        Shares `(HUE_BINS,)` that add up to 1, in float64, or None if the space has no hue.
+        `HUE_BINS` weights whose mean over pixels, each as heavy as its saturation times its value, is 1.
+
+    Source:
+        Zhang, Isola and Efros, "Colorful image colorization", ECCV 2016, Eq. 4, with bins of hue in place of bins of ab.
     """
     counts = torch.zeros(HUE_BINS, dtype=torch.float64)
     for index in np.random.default_rng([seed, 1]).permutation(len(photos))[:sample]:
         gray, chroma = space.encode(center_view(photos[int(index)], 32)[None])
         hue = hue_of(chroma, space)
         if hue is None:
-            return None
+            return [1.0] * HUE_BINS
         weight = (chroma[:, space.saturation_channel].unsqueeze(1) + 1) * (gray + 1) / 4
         counts.scatter_add_(0, hue_bin(hue).flatten(), weight.flatten().double())
-    return counts / counts.sum().clamp(min=1e-12)
+    share = counts / counts.sum().clamp(min=1e-12)
+    # Zhang mixes the frequencies with a uniform distribution, then inverts: more of the uniform is less rebalancing.
+    weights = 1 / (rebalance * share + (1 - rebalance) / HUE_BINS)
+    return (weights / (weights * share).sum()).tolist()
 
 
 def hue_bin(hue: Tensor) -> Tensor:

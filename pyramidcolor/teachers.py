@@ -22,7 +22,7 @@ from .checkpoints import FORMAT, load_tensors, load_weights, save_tensors
 from .colorspaces import HSV_POINT, hue_of, shrink_chroma
 from .devices import choose_precision, training_device
 from .images import shrink
-from .objective import HUE_BINS, balancing_weights, hue_bin, hue_frequencies
+from .objective import HUE_BINS, hue_bin, hue_weights
 from .training import TrainingDivergedError, one_cycle
 from .workers import usable_cores
 
@@ -40,9 +40,7 @@ _CELL = 8  # pixels of a view whose color it gives as one
 _CHANNELS = (48, 120, 352)  # of the body's features at 1/8, 1/16 and 1/32
 _FIXED = 7  # the first blocks, which give the features at 1/8, are most of the work and stay as they are
 _WIDTH = 128
-_REBALANCE = 0.5  # of its loss, whose rare hues would count too much by chance if it were more
-_REBALANCE_ANSWERS = 0.85  # what its answers are made to look as if the loss had, with smoother frequencies
-_SMOOTHNESS = 40  # degrees, standard deviation of their smoothing: all of a family of hues gains alike
+_REBALANCE = 0.5
 _WEIGHT_DECAY = 1e-2
 _BODY_RATE = 0.3  # the body's learning rate as a share of the head's, since it knows much already
 _MOMENTUM = 0.1  # the body's own, a hundredth, would take longer to get used to gray than a small set is seen
@@ -110,15 +108,13 @@ class Teacher(nn.Module):
 
         Returns:
             `(B, 3, H / 8, W / 8)` as of `colorspaces.HSV_POINT`: the mean of all hues as points, each as heavy as it is likely, so
-            that its length says how sure the answer is; and the saturation. Rare hues are taken for more frequent than they are
-            (Menon et al., "Long-tail learning via logit adjustment", 2021).
+            that its length says how sure the answer is; and the saturation.
         """
         shares, saturation = self.shares(gray)
-        shares = (shares + self.head.tilt[:, None, None]).softmax(1)
-        return torch.cat((torch.einsum("bkhw,ck->bchw", shares, self.head.points), saturation), 1)
+        return torch.cat((torch.einsum("bkhw,ck->bchw", shares.exp(), self.head.points), saturation), 1)
 
     def shares(self, gray: Tensor) -> tuple[Tensor, Tensor]:
-        """Logarithms of the shares of `HUE_BINS` hues, as its loss has them, and saturation.
+        """Logarithms of the shares of `HUE_BINS` hues, and saturation.
 
         Args:
             gray: as `forward`.
@@ -151,7 +147,6 @@ class _Head(nn.Module):
         self.dropout = nn.Dropout2d(0.1)
         self.output = nn.Conv2d(_WIDTH, HUE_BINS + 1, 1)
         angle = (torch.arange(HUE_BINS) / HUE_BINS * 2 - 1) * math.pi
-        self.register_buffer("tilt", torch.zeros(HUE_BINS))  # added to the logarithms, for answers
         self.register_buffer("points", torch.stack((angle.cos(), angle.sin())), persistent=False)
 
     def forward(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -196,22 +191,6 @@ def hue_shares(chroma: Tensor, gray: Tensor, factor: int = _CELL) -> Tensor:
     weight = (chroma[:, 2:] + 1) * (gray + 1) / 4
     bins = torch.zeros(len(chroma), HUE_BINS, *chroma.shape[-2:], device=chroma.device)
     return shrink(bins.scatter_(1, hue_bin(hue_of(chroma, HSV_POINT)), weight), factor)
-
-
-def smooth_over_hues(share: Tensor, deviation: float) -> Tensor:
-    """Shares of bins of hue, each given in part to its neighbors round the circle.
-
-    Args:
-        share: `(HUE_BINS,)`.
-        deviation: standard deviation in degrees of the Gaussian that tells how much.
-
-    Returns:
-        `(HUE_BINS,)` of the same sum.
-    """
-    bins = torch.arange(HUE_BINS)
-    apart = torch.minimum(bins, HUE_BINS - bins) * 360 / HUE_BINS
-    kernel = torch.exp(-0.5 * (apart / deviation) ** 2).to(share)
-    return (kernel / kernel.sum())[(bins[:, None] - bins) % HUE_BINS] @ share
 
 
 def save_teacher(teacher: Teacher, path: str | os.PathLike) -> None:
@@ -291,10 +270,7 @@ def train_teacher(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         teacher = Teacher().to(device).to(memory_format=torch.channels_last)
-        frequencies = hue_frequencies(photos, HSV_POINT, seed)
-        weights = balancing_weights(frequencies, _REBALANCE).float().to(device)
-        wanted = balancing_weights(smooth_over_hues(frequencies, _SMOOTHNESS), _REBALANCE_ANSWERS)
-        teacher.head.tilt.copy_(wanted.log() - weights.log())
+        weights = torch.tensor(hue_weights(photos, _REBALANCE, HSV_POINT, seed), device=device)
         rates = (_BODY_RATE * learning_rate, learning_rate)
         parts = teacher.learned.values()
         optimizer = torch.optim.AdamW(

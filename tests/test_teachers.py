@@ -12,14 +12,13 @@ from pyramidcolor.batches import center_view
 from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, save_checkpoint
 from pyramidcolor.colorspaces import HSV_POINT
 from pyramidcolor.images import resize, shrink
-from pyramidcolor.objective import HUE_BINS, PhaseStep, balancing_weights, hue_frequencies
+from pyramidcolor.objective import HUE_BINS, PhaseStep
 from pyramidcolor.recipes import TrainingConfig
 from pyramidcolor.teachers import (
     Teacher,
     hue_shares,
     load_teacher,
     save_teacher,
-    smooth_over_hues,
     train_teacher,
 )
 from pyramidcolor.training import Run, TrainingDivergedError, train
@@ -144,38 +143,6 @@ def test_the_file_gives_the_same_answers(taught):
     teacher, path, _ = taught
     gray = torch.zeros(1, 1, 64, 64)
     assert torch.equal(load_teacher(path)(gray), teacher(gray))
-
-
-def test_its_answers_take_rare_hues_for_more_frequent_than_its_loss_does():
-    teacher = Teacher().eval()
-    gray = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
-    shares = teacher.shares(gray)[0].exp()
-    plain = torch.einsum("bkhw,ck->bchw", shares, teacher.head.points)
-    torch.testing.assert_close(teacher(gray)[:, :2], plain)
-    teacher.head.tilt[5] = math.log(3)
-    more = shares.clone()
-    more[:, 5] *= 3
-    wanted = torch.einsum("bkhw,ck->bchw", more / more.sum(1, keepdim=True), teacher.head.points)
-    torch.testing.assert_close(teacher(gray)[:, :2], wanted)
-
-
-def test_answers_weigh_a_hue_as_rare_as_its_whole_neighborhood_is(taught):
-    weights = balancing_weights(hue_frequencies(Striped(64), HSV_POINT), 0.5)
-    favored = (taught[0].head.tilt + weights.log()).tolist()
-    red, blue, green = HUE_BINS // 2, HUE_BINS // 2 - HUE_BINS // 3, HUE_BINS // 2 + HUE_BINS // 3
-    assert favored[red] == pytest.approx(favored[blue], abs=0.1)
-    assert favored[red + 1] == pytest.approx(favored[red], abs=0.1)  # no photo has it, but many one beside it
-    assert favored[green] > favored[red] + 0.5
-
-
-def test_smoothing_gives_to_both_neighbors_alike_across_the_seam_and_loses_nothing():
-    share = torch.zeros(HUE_BINS, dtype=torch.float64)
-    share[0] = 1.0
-    smoothed = smooth_over_hues(share, 30)
-    assert smoothed.sum() == pytest.approx(1)
-    assert smoothed[1] == pytest.approx(smoothed[-1])
-    assert smoothed[2] / smoothed[0] == pytest.approx(math.exp(-0.5))  # 30 degrees away
-    assert smoothed.argmin() == HUE_BINS // 2
 
 
 def test_it_goes_through_as_many_photos_an_epoch_as_asked(tmp_path):
