@@ -303,6 +303,11 @@ _TRAINING_ARGUMENTS = {
     "exposure": (float, None, "darken gray at random by up to this share"),
     "contrast": (float, None, "raise gray to a random power, up to 1 + this or its inverse"),
     "luminance_share": (float, None, "share of photos whose gray is luminance instead of V"),
+    "mixing": (
+        float,
+        None,
+        "share of stage one's views that are double exposures, up to half of them another view",
+    ),
     "teacher_share": (
         float,
         None,

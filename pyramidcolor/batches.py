@@ -62,6 +62,23 @@ def center_view(photo: Tensor, size: int) -> Tensor:
     return square_view(photo, ((height - side) // 2, (width - side) // 2, side, False), size)
 
 
+def mix_views(views: Tensor, parts: Tensor) -> Tensor:
+    """Views into each of which the one before it in the batch shines, as in a double exposure.
+
+    Args:
+        views: `(B, 3, H, W)`.
+        parts: `(B,)` in [0, 1], how much of the other view; 0 leaves a view as it is.
+
+    Returns:
+        `(B, 3, H, W)`.
+
+    Source:
+        Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: beyond empirical risk minimization", ICLR 2018; with a teacher's answers Beyer
+        et al., "Knowledge distillation: a good teacher is patient and consistent", CVPR 2022.
+    """
+    return views.lerp(views.roll(1, 0), parts[:, None, None, None])
+
+
 def epoch_order(count: int, epoch_photos: int | None, seed: int, epoch: int) -> np.ndarray:
     """Which photos an epoch visits, in which order.
 

@@ -40,6 +40,8 @@ class TrainingConfig:
         contrast: gray is raised to a power between 1 / (1 + contrast) and 1 + contrast, at random, so that flat and hard prints are
             known too.
         luminance_share: share of photos whose gray is luminance instead of the color space's own, as in scanned photos.
+        mixing: share of stage one's views that are double exposures, up to half of them another view: new to a network, and to a
+            teacher, that knows all photos by heart.
         teacher_share: how much of stage one's loss is the distance to a teacher's answers instead of the truth, in [0, 1]; more than
             0 takes a `teachers.Teacher`, and the color space "hsv-point", in which it answers.
         calibrate: whether a finished network gets the `saturation_gain` that makes the validation photos as vivid as they are.
@@ -70,6 +72,7 @@ class TrainingConfig:
     exposure: float = 0.0
     contrast: float = 0.0
     luminance_share: float = 0.0
+    mixing: float = 0.0
     teacher_share: float = 0.0
     calibrate: bool = False
     input_scales: tuple[float, ...] = (1.0,)
@@ -104,6 +107,7 @@ class TrainingConfig:
             f"exposure must lie in [0, 1), got {self.exposure}": 0 <= self.exposure < 1,
             f"contrast must be at least 0, got {self.contrast}": self.contrast >= 0,
             f"luminance_share must lie in [0, 1], got {self.luminance_share}": 0 <= self.luminance_share <= 1,
+            f"mixing must lie in [0, 1], got {self.mixing}": 0 <= self.mixing <= 1,
             f"teacher_share must lie in [0, 1], got {self.teacher_share}": 0 <= self.teacher_share <= 1,
             f'a teacher answers in the color space "hsv-point": teacher_share must be 0 for {self.color_space!r}, got '
             f"{self.teacher_share}": not self.teacher_share or self.color_space == "hsv-point",

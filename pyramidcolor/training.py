@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from .batches import BatchReader, center_view
+from .batches import BatchReader, center_view, mix_views
 from .checkpoints import (
     Colorizer,
     build_colorizer,
@@ -263,6 +263,8 @@ class Run:
             rate = config.learning_rates[index] * one_cycle(done)
             for group in optimizer.param_groups:
                 group["lr"] = rate
+            if config.mixing and phase == "stage-one":
+                batch = mix_views(batch, self._mixing_parts(index, number).to(batch.device))
             changes = [
                 None if change is None else change.to(device, non_blocking=True)
                 for change in self._gray_changes(index, number)
@@ -302,6 +304,16 @@ class Run:
             torch.from_numpy(luminance) if luminance.any() else None,
             torch.from_numpy(power) if config.contrast else None,
         )
+
+    def _mixing_parts(self, index: int, number: int) -> Tensor:
+        """How much of another view shines into each view of a batch, `(B,)`."""
+        # Its own generator, so that runs without it go on as they always did.
+        rng = np.random.default_rng([self.config.seed, index, self._epoch, number, 1])
+        mixed = rng.random(self.config.batch_size) < self.config.mixing
+        parts = np.where(mixed, rng.uniform(0, 0.5, self.config.batch_size), 0).astype(np.float32)
+        share = self.config.batch_size // self.accelerator.num_processes
+        first = self.accelerator.process_index * share
+        return torch.from_numpy(parts[first : first + share])
 
     def _check_convergence(self, train_loss: float, phase: str) -> None:
         first = next((record.train_loss for record in self.records if record.phase == phase), math.inf)

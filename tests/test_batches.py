@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pyramidcolor.batches import BatchReader, center_view, epoch_order, random_view
+from pyramidcolor.batches import BatchReader, center_view, epoch_order, mix_views, random_view
 
 
 def numbered_photos(count, side=8):
@@ -93,3 +93,10 @@ def test_a_reader_says_which_photos_are_in_each_batch():
     for batch, places in zip(reader, reader.chosen, strict=True):
         numbers = (batch[:, 0, 0, 0] * 10).round().long()
         assert numbers.tolist() == places.tolist()
+
+
+def test_a_mixed_view_has_its_part_of_the_one_before_it_and_the_first_of_the_last():
+    views = torch.stack([torch.full((3, 2, 2), level) for level in (0.0, 0.4, 1.0)])
+    mixed = mix_views(views, torch.tensor([0.5, 0.25, 0.0]))
+    assert mixed[:, 0, 0, 0].tolist() == pytest.approx([0.5, 0.3, 1.0])
+    assert mixed.shape == views.shape

@@ -15,7 +15,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from pyramidcolor.batches import center_view
+from pyramidcolor.batches import center_view, mix_views
 from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, load_tensors, save_tensors
 from pyramidcolor.colorspaces import COLOR_SPACES, HSV, HSV_POINT, LAB
 from pyramidcolor.evaluation import evaluate
@@ -430,6 +430,34 @@ def test_the_learning_rate_rises_and_falls():
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[0] == 0
     assert rates[-1] == pytest.approx(0)
+
+
+def test_a_share_of_stage_ones_views_are_double_exposures_and_the_same_again_after_a_stop():
+    run = Run(replace(CONFIG, mixing=0.5, batch_size=200))
+    parts = run._mixing_parts(0, 0)
+    assert (parts > 0).float().mean().item() == pytest.approx(0.5, abs=0.1)
+    assert 0.4 < parts.max() <= 0.5
+    assert run._mixing_parts(0, 0).equal(parts)
+    assert not run._mixing_parts(0, 1).equal(parts)
+
+
+def test_mixed_views_train_stage_one_and_no_other_phase(monkeypatch):
+    seen = []
+
+    def watched(views, parts):
+        seen.append(parts.shape)
+        return mix_views(views, parts)
+
+    monkeypatch.setattr("pyramidcolor.training.mix_views", watched)
+    config = replace(CONFIG, epochs=(1, 1, 1), mixing=1.0)
+    losses = []
+    for mixing in (1.0, 0.0):
+        records = train(Colored(16), Colored(4), replace(config, mixing=mixing))
+        losses.append([record.train_loss for record, _ in records])
+        assert len(seen) == 2  # the batches of stage one's epoch, of the first run
+    assert losses[0][0] != losses[1][0]
+    with pytest.raises(ValueError, match=r"mixing must lie in \[0, 1\], got 1.5"):
+        replace(CONFIG, mixing=1.5)
 
 
 @pytest.mark.parametrize("space", [HSV, HSV_POINT])
