@@ -253,7 +253,7 @@ def train_teacher(
         The teacher of the best epoch, on the CPU and in evaluation mode.
 
     Raises:
-        ValueError: if there are no photos, or none to validate on, or no epochs.
+        ValueError: if there are no photos, or none to validate on, or no epochs, or an epoch fills no batch.
         TrainingDivergedError: if the loss is no number any more.
         ModuleNotFoundError: as `Teacher`.
         OSError: if the file cannot be written.
