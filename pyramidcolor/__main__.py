@@ -164,7 +164,10 @@ _TEACH = """Show the colors of photos to a large network that has learned from I
 `pip install 'pyramidcolor[teacher]'`. A stage one that learns from its answers, too, knows more:
 
   python -m pyramidcolor teach PHOTOS -o teacher.safetensors
-  python -m pyramidcolor train PHOTOS --teacher teacher.safetensors -o my.safetensors"""
+  python -m pyramidcolor train PHOTOS --teacher teacher.safetensors -o my.safetensors
+
+The run's state goes into the folder NAME-run beside the teacher's file. The same command continues a run that was
+stopped or killed, to the same teacher."""
 
 
 _COMPARE = """Train every system of pyramidcolor.baselines from scratch on the same photos, with equally many

@@ -27,10 +27,11 @@ from .inference import colorize_by_stage
 from .photos import CachedPhotos, Photos
 from .plotting import history
 from .recipes import TrainingConfig
+from .run_state import run_folder
 from .scenes import SyntheticScenes
 from .splits import evenly, split_photos, without
 from .teachers import Teacher, load_teacher, train_teacher
-from .training import EpochRecord, Run, run_folder, train
+from .training import EpochRecord, Run, train
 
 _STRIP_PHOTOS = 6
 _FEWEST_TO_SPLIT = 200  # a tenth of fewer says nothing, and would end training by chance

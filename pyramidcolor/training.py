@@ -26,10 +26,8 @@ from .checkpoints import (
     Colorizer,
     build_colorizer,
     colorizer_metadata,
-    load_tensors,
     load_weights,
     save_checkpoint,
-    save_tensors,
 )
 from .colorspaces import COLOR_SPACES
 from .devices import choose_precision, training_layout
@@ -37,6 +35,17 @@ from .files import written_whole
 from .objective import PhaseStep, hue_weights
 from .recipes import PHASES, TrainingConfig
 from .resident import ResidentPhotos, ResidentReader, on_device
+from .run_state import (
+    check_settings,
+    copy_tensors,
+    fingerprint,
+    load_state,
+    moments,
+    restore_moments,
+    run_folder,
+    save_state,
+    state_path,
+)
 from .workers import usable_cores
 
 _VALIDATION_BATCH = 16
@@ -211,7 +220,7 @@ class Run:
         wrapped, optimizer = self.accelerator.prepare(
             step, torch.optim.Adam(trained, lr=config.learning_rates[index])
         )
-        _restore_moments(optimizer, self._moments)
+        restore_moments(optimizer, self._moments)
         epochs, stale = config.epochs[index], self._stale_epochs()
         while self._epoch < epochs and stale < config.patience:
             record = self._train_epoch(wrapped, optimizer, photos, validation, epochs)
@@ -220,11 +229,11 @@ class Run:
             if record.validation_loss < self._best:
                 self._best, self._best_weights = (
                     record.validation_loss,
-                    _copy(self.colorizer.model.state_dict()),
+                    copy_tensors(self.colorizer.model.state_dict()),
                 )
             stale = self._stale_epochs()
             ends = self._epoch == epochs or stale >= config.patience
-            self._moments = {} if ends else _moments(optimizer)
+            self._moments = {} if ends else moments(optimizer)
             if ends:
                 self.colorizer.model.load_state_dict(self._best_weights)
                 self._place, self._epoch, self._best, self._best_weights = self._place + 1, 0, math.inf, {}
@@ -363,7 +372,10 @@ class Run:
 
     @property
     def _state_path(self) -> Path:
-        return run_folder(self.out) / "state.safetensors"
+        return state_path(self.out)
+
+    def _teacher_fingerprint(self) -> str | None:
+        return None if self._teacher is None else fingerprint(self._teacher)
 
     def _prepare_files(self) -> None:
         if self.out.suffix != ".safetensors":
@@ -388,10 +400,6 @@ class Run:
     def _save(self) -> None:
         if self.out is None or not self.accelerator.is_main_process:
             return
-        tensors = {
-            f"model.{name}": tensor for name, tensor in _copy(self.colorizer.model.state_dict()).items()
-        }
-        tensors |= {f"best.{name}": tensor for name, tensor in self._best_weights.items()} | self._moments
         progress = {
             "place": self._place,
             "epoch": self._epoch,
@@ -399,38 +407,39 @@ class Run:
             "hue_weights": self.hue_weights,
         }
         metadata = {
-            "format": "pyramidcolor 1",
             "config": json.dumps(asdict(self.config)),
             "progress": json.dumps(progress),
             "precision": self.precision,
+            "teacher": json.dumps(self._teacher_fingerprint()),
             "records": json.dumps([asdict(record) for record in self.records]),
         }
-        save_tensors(tensors, self._state_path, metadata)
+        kinds = {
+            "model": copy_tensors(self.colorizer.model.state_dict()),
+            "best": self._best_weights,
+            "adam": self._moments,
+        }
+        save_state(self._state_path, kinds, metadata)
         with written_whole(self._state_path.with_name("history.jsonl")) as part:
             part.write_text("".join(json.dumps(asdict(record)) + "\n" for record in self.records))
         save_checkpoint(self.colorizer, self.out)
 
     def _load(self) -> None:
-        tensors, metadata = load_tensors(self._state_path)
+        kinds, metadata = load_state(self._state_path, ("model", "best", "adam"))
         # An argument that did not exist yet when the run began has its default, which changes nothing.
         defaults, now = (json.loads(json.dumps(asdict(config))) for config in (TrainingConfig(), self.config))
-        before = defaults | json.loads(metadata["config"])
-        changed = [f"{key} (was {before[key]}, now {now[key]})" for key in now if before[key] != now[key]]
-        if changed:
+        check_settings(self.out, defaults | json.loads(metadata["config"]), now)
+        teacher = self._teacher_fingerprint()
+        if json.loads(metadata.get("teacher", json.dumps(teacher))) != teacher:
             raise ValueError(
-                f"{run_folder(self.out)} holds a run with another config: {', '.join(changed)}. Continue it with the same "
-                "arguments, choose another output, or remove the folder to begin anew"
+                f"{run_folder(self.out)} holds a run that learned from another teacher. Continue it with the same one, choose "
+                "another output, or remove the folder to begin anew"
             )
-        kinds: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "adam": {}}
-        for name, tensor in tensors.items():
-            kind, _, rest = name.partition(".")
-            kinds[kind][rest] = tensor
         load_weights(self.colorizer.model, kinds["model"], self._state_path)
         progress = json.loads(metadata["progress"])
         self._place, self._epoch, self._best = progress["place"], progress["epoch"], progress["best"]
         self.hue_weights, self.precision = progress["hue_weights"], metadata["precision"]
         self._best_weights = kinds["best"]
-        self._moments = {f"adam.{name}": tensor for name, tensor in kinds["adam"].items()}
+        self._moments = kinds["adam"]
         self.records = [EpochRecord(**record) for record in json.loads(metadata["records"])]
 
 
@@ -447,11 +456,6 @@ def one_cycle(done: float) -> float:
     return done / 0.1 if done < 0.1 else (1 + math.cos(math.pi * (done - 0.1) / 0.9)) / 2
 
 
-def run_folder(out: str | os.PathLike) -> Path:
-    """The folder with the state and the history of the run that writes the weights file `out`."""
-    return Path(out).with_name(Path(out).stem + "-run")
-
-
 def read_history(out: str | os.PathLike) -> list[EpochRecord]:
     """The records of the run that writes the weights file `out`.
 
@@ -464,31 +468,3 @@ def read_history(out: str | os.PathLike) -> list[EpochRecord]:
     names = {field.name for field in fields(EpochRecord)}
     lines = (json.loads(line) for line in path.read_text().splitlines())
     return [EpochRecord(**{name: line[name] for name in names}) for line in lines]
-
-
-def _copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, tensor in tensors.items()
-    }
-
-
-def _moments(optimizer) -> dict[str, Tensor]:
-    states = optimizer.state_dict()["state"]
-    return _copy(
-        {f"adam.{index}.{name}": tensor for index, state in states.items() for name, tensor in state.items()}
-    )
-
-
-def _restore_moments(optimizer, moments: dict[str, Tensor]) -> None:
-    if not moments:
-        return
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    states: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in moments.items():
-        _, index, name = key.split(".")
-        like = parameters[int(index)]
-        # In the parameter's own memory format, or every later step would be slower than before the stop.
-        tensor = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
-        states.setdefault(int(index), {})[name] = tensor
-    optimizer.load_state_dict({"state": states, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -10,8 +10,9 @@ from pyramidcolor.__main__ import main
 from pyramidcolor.checkpoints import load_tensors
 from pyramidcolor.launching import command, kill_command, run_command
 from pyramidcolor.packing import write_shards
+from pyramidcolor.run_state import run_folder
 from pyramidcolor.scenes import SyntheticScenes
-from pyramidcolor.training import read_history, run_folder
+from pyramidcolor.training import read_history
 
 TINY = "--recipe paper --no-norm --budget smoke --size 32 --batch-size 4 --epoch-photos 8 --precision fp32 --trust"
 

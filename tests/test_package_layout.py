@@ -42,6 +42,7 @@ ORDER = [
     "recipes",
     "objective",
     "speed",
+    "run_state",
     "training",
     "teachers",
     "evaluation",

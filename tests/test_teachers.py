@@ -157,7 +157,69 @@ def test_it_goes_through_as_many_photos_an_epoch_as_asked(tmp_path):
     drawn = seen[-16:]  # after the sample that hues are counted in
     assert len(set(drawn)) == 16
     with pytest.raises(ValueError, match="does not fill one batch of 8"):
-        train_teacher(Striped(64), Striped(2), tmp_path / "t.safetensors", epoch_photos=4, batch_size=8)
+        train_teacher(Striped(64), Striped(2), tmp_path / "u.safetensors", epoch_photos=4, batch_size=8)
+
+
+def tensors_of(teacher):
+    return teacher.learned.state_dict()
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A teacher taught in one go, and one whose teaching was stopped after the first of two epochs and gone on with."""
+
+    def teach(path, report):
+        return train_teacher(
+            Striped(16), Striped(4), path, epochs=2, batch_size=8, precision="fp32", report=report
+        )
+
+    def stop(line):
+        raise KeyboardInterrupt
+
+    folder, lines = tmp_path_factory.mktemp("stopped"), []
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        whole = teach(folder / "whole.safetensors", lines.append)
+        path = folder / "halves.safetensors"
+        with pytest.raises(KeyboardInterrupt):
+            teach(path, stop)
+        halves = teach(path, lines.append)
+    finally:
+        torch.set_num_threads(threads)
+    return whole, halves, path, lines, teach
+
+
+def test_a_teaching_that_was_stopped_goes_on_to_the_very_same_teacher(stopped):
+    whole, halves, _, lines, _ = stopped
+    assert [line.partition(":")[0] for line in lines] == [
+        "teacher epoch 1",
+        "teacher epoch 2",
+        "continuing after teacher epoch 1",
+        "teacher epoch 2",
+    ]
+    assert lines[1] == lines[3]
+    for name, tensor in tensors_of(whole).items():
+        assert torch.equal(tensor, tensors_of(halves)[name]), name
+
+
+def test_a_teaching_that_is_over_is_not_begun_again_and_a_lost_file_comes_back(stopped):
+    _, halves, path, _, teach = stopped
+    path.unlink()
+    lines = []
+    again = teach(path, lines.append)
+    assert lines == []
+    assert all(torch.equal(tensor, tensors_of(again)[name]) for name, tensor in tensors_of(halves).items())
+
+
+def test_a_teaching_with_other_arguments_is_refused_and_says_which(stopped):
+    _, _, path, _, _ = stopped
+    before = path.read_bytes()
+    with pytest.raises(
+        ValueError, match=r"halves-run holds a run with another config: epochs \(was 2, now 3\)\."
+    ):
+        train_teacher(Striped(16), Striped(4), path, epochs=3, batch_size=8)
+    assert path.read_bytes() == before
 
 
 def test_a_teacher_is_not_made_of_nothing(tmp_path):
@@ -240,6 +302,18 @@ def test_a_run_with_a_teacher_trains_on_views_as_large_as_the_teachers():
     records = [record for record, _ in train(Striped(16), Striped(8), CONFIG, teacher=teacher)]
     assert [record.phase for record in records] == ["stage-one"]
     assert teacher.seen.shape == (8, 1, 32, 32)
+
+
+def test_a_run_goes_on_with_the_teacher_that_it_began_with(tmp_path):
+    out, config = tmp_path / "taught.safetensors", replace(CONFIG, epochs=(2, 1, 1))
+    first, other = SaysBlue(), SaysBlue()
+    for teacher, number in ((first, 1.0), (other, 2.0)):
+        teacher.register_buffer("number", torch.tensor(number))
+    next(train(Striped(16), Striped(8), config, out, teacher=first))
+    with pytest.raises(ValueError, match=r"taught-run holds a run that learned from another teacher"):
+        Run(config, out, teacher=other)
+    records = [record for record, _ in train(Striped(16), Striped(8), config, out, teacher=first)]
+    assert [record.epoch for record in records] == [2]
 
 
 @pytest.mark.parametrize(("share", "teacher"), [(0.5, None), (0.0, SaysBlue())])

@@ -28,8 +28,9 @@ from pyramidcolor.files import written_whole
 from pyramidcolor.jobs import COLUMNS, evaluate_weights, train_on_photos, train_teacher_on_photos, write_json
 from pyramidcolor.photos import JoinedPhotos, Photos
 from pyramidcolor.recipes import PHASES, TrainingConfig, recipe
+from pyramidcolor.run_state import run_folder
 from pyramidcolor.splits import split_by_file, split_photos
-from pyramidcolor.training import read_history, run_folder
+from pyramidcolor.training import read_history
 
 ROOT = Path(__file__).resolve().parents[1]
 LARGEST = 12_000_000  # bytes; a file that travels with every clone
@@ -89,7 +90,8 @@ def main() -> None:
         type=float,
         default=0,
         metavar="SHARE",
-        help="share of stage one's loss that is the distance to the answers of a teacher, which is made of the same photos first",
+        help="share of stage one's loss that is the distance to the answers of a teacher, which is made of the same photos first, "
+        "with seed 0, so that it serves runs with other seeds, too",
     )
     parser.add_argument("--teacher-epochs", type=int, default=3)
     parser.add_argument(
@@ -133,7 +135,7 @@ def main() -> None:
         parser.error(str(error))
     photos, detail, held_out = open_training(args.photos, repeat, args.detail)
     teacher = args.runs / "teacher.safetensors" if args.teacher else None
-    if teacher and not teacher.exists():
+    if teacher:
         train_teacher_on_photos(
             photos,
             teacher,
@@ -142,7 +144,6 @@ def main() -> None:
             epoch_photos=args.teacher_photos,
             memory=args.memory,
             check=False,
-            seed=args.seed,
             report=lambda line: print(line, flush=True),
         )
     for name in args.recipes:
