@@ -94,6 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--limit", type=int, metavar="N", help="only N photos, spread evenly")
     evaluate.add_argument(
+        "--by-source",
+        action="store_true",
+        help="measure the photos of each folder, or kind in a tar, apart too",
+    )
+    evaluate.add_argument(
         "--saturation", type=float, default=1.0, help="gain on the prediction (default: %(default)s)"
     )
     evaluate.add_argument("--json", metavar="FILE", help="write the figures to a file too")
@@ -431,6 +436,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         input_scales=args.input_scales,
         smoothing=args.smoothing,
         limit=args.limit,
+        by_source=args.by_source,
         json_path=args.json,
         report=_print,
     )

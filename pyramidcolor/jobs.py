@@ -6,6 +6,7 @@ import json
 import math
 import os
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +21,7 @@ from .checkpoints import Colorizer, load_checkpoint, save_checkpoint
 from .dataset_check import find_broken
 from .datasets import open_photos
 from .devices import training_device
-from .evaluation import best_tint, calibrate_saturation, evaluate, gray_picture
+from .evaluation import best_tint, calibrate_saturation, evaluate_by_source, gray_picture
 from .files import written_whole
 from .images import to_image, write_image
 from .inference import colorize_by_stage
@@ -194,9 +195,10 @@ def evaluate_weights(
     input_scales: Sequence[float] | None = None,
     smoothing: int | None = None,
     limit: int | None = None,
+    by_source: bool = False,
     json_path: str | os.PathLike | None = None,
     report: Report = lambda line: None,
-) -> dict[str, dict[str, float]]:
+) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, dict[str, float]]]]:
     """A table of figures: the gray picture, the best tint, and each network.
 
     Args:
@@ -204,11 +206,12 @@ def evaluate_weights(
         paths: photos in color, as in `datasets.open_photos`.
         size, saturation, working_size, input_scales, smoothing: as in `evaluation.evaluate`.
         limit: only so many photos, evenly spread over the set.
+        by_source: whether the photos of each source, a folder or a name in a tar, are also measured apart.
         json_path: where to write the figures too.
         report: called with each line of the table.
 
     Returns:
-        For each row its figures by name.
+        For each row its figures by name; and for each row the figures of each source's photos, none unless asked for.
 
     Raises:
         FileNotFoundError, ValueError, OSError: as `datasets.open_photos`, `checkpoints.load_checkpoint` and `evaluate`.
@@ -225,10 +228,14 @@ def evaluate_weights(
     tint = best_tint(photos)
     rows = {"gray": gray_picture, f"tint of {tint.hue * 360:.0f}°": tint} | networks
     report(f"{len(photos)} photos at {size} x {size}")
-    report(_line("", [title for title, _ in COLUMNS.values()]))
-    results = {}
+    counts = dict(sorted(Counter(photos.sources).items())) if by_source else {}
+    if counts:
+        report("of them " + ", ".join(f"{count} of {source}" for source, count in counts.items()))
+    width = max([16, *(len(f"{row}, {source}") for row in rows for source in counts)])
+    report(_line("", [title for title, _ in COLUMNS.values()], width))
+    results, parts = {}, {}
     for name, row in rows.items():
-        results[name] = evaluate(
+        results[name], of_sources = evaluate_by_source(
             row,
             photos,
             size=size,
@@ -237,10 +244,17 @@ def evaluate_weights(
             input_scales=input_scales,
             smoothing=smoothing,
         )
-        report(_line(name, [f"{results[name][key]:.{digits}f}" for key, (_, digits) in COLUMNS.items()]))
+        parts |= {name: of_sources} if by_source else {}
+        lines = {name: results[name]} | {f"{name}, {part}": row for part, row in parts.get(name, {}).items()}
+        for title, figures in lines.items():
+            cells = [f"{figures[key]:.{digits}f}" for key, (_, digits) in COLUMNS.items()]
+            report(_line(title, cells, width))
     if json_path is not None:
-        write_json({"photos": len(photos), "size": size, "figures": results}, json_path)
-    return results
+        found = {"photos": len(photos), "size": size, "figures": results}
+        if by_source:
+            found |= {"photos_by_source": counts, "figures_by_source": parts}
+        write_json(found, json_path)
+    return results, parts
 
 
 def write_json(value: Any, path: str | os.PathLike) -> None:
@@ -314,8 +328,8 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _line(name: str, cells: Iterable[str]) -> str:
-    return f"{name:<16}" + "".join(f"{cell:>12}" for cell in cells)
+def _line(name: str, cells: Iterable[str], width: int) -> str:
+    return f"{name:<{width}}" + "".join(f"{cell:>12}" for cell in cells)
 
 
 def _say_nothing(line: str) -> None:

@@ -393,6 +393,12 @@ class Scores:
         for sums, amount in _totals(wanted, predicted=predicted, true=true).items():
             self._totals[sums] = self._totals.get(sums, 0) + amount
 
+    def merge(self, other: Scores) -> None:
+        """Take the photos into account that another one has counted; it must have the same measures, or KeyError."""
+        totals = {sums: other._totals[sums] for sums, _ in self._measures.values()} if other._totals else {}
+        for sums, amount in totals.items():
+            self._totals[sums] = self._totals.get(sums, 0) + amount
+
     def result(self) -> dict[str, float]:
         """The figures so far, by name.
 

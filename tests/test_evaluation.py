@@ -7,7 +7,14 @@ import torch
 
 from pyramidcolor.checkpoints import build_colorizer
 from pyramidcolor.colorspaces import HSV, LAB, YUV
-from pyramidcolor.evaluation import Tint, best_tint, calibrate_saturation, evaluate, gray_picture
+from pyramidcolor.evaluation import (
+    Tint,
+    best_tint,
+    calibrate_saturation,
+    evaluate,
+    evaluate_by_source,
+    gray_picture,
+)
 from pyramidcolor.images import sample_photo
 from pyramidcolor.inference import colorize
 from pyramidcolor.metrics import hue_error_degrees, mean_saturation
@@ -48,6 +55,21 @@ def test_a_network_is_scored_on_what_colorize_makes_of_the_photos():
     wanted = hue_error_degrees(colorize(square, colorizer, working_size=64), square)
     assert square.shape == (3, 128, 128)
     assert figures["hue_error_degrees"] == pytest.approx(wanted)
+
+
+def test_a_source_is_measured_by_its_own_photos_and_all_by_all():
+    class Named(list):
+        sources = ("people", "things", "people")
+
+    photos, measures = Named(PHOTOS), ["hue_error_degrees", "delta_e"]
+    whole, parts = evaluate_by_source(Tint(0.1, 0.4), photos, size=64, measures=iter(measures))
+    assert list(parts) == ["people", "things"]
+    for figures, chosen in ((whole, PHOTOS), (parts["people"], PHOTOS[::2]), (parts["things"], PHOTOS[1:2])):
+        assert figures == pytest.approx(evaluate(Tint(0.1, 0.4), chosen, size=64, measures=measures))
+    empty = Named()
+    empty.sources = ()
+    with pytest.raises(ValueError, match="no photos to score"):
+        evaluate_by_source(Tint(0.1, 0.4), empty)
 
 
 @pytest.mark.parametrize("space", [HSV, LAB, YUV], ids=lambda space: space.name)

@@ -1,6 +1,7 @@
 """The command line, as a person calls it."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -206,6 +207,32 @@ def test_the_table_has_gray_a_tint_and_the_networks(album, tmp_path, weights, ca
     assert figures["gray"]["saturation_ratio"] == 0
     assert figures["gray"]["bleeding"] is None  # not a number, which JSON lacks
     assert figures["weights"]["balanced_hue_error_degrees"] > 0
+
+
+def test_the_table_tells_sources_apart_when_asked(album, tmp_path, weights, capsys):
+    both, json_path = tmp_path / "both", tmp_path / "f.json"
+    for name, count in (("garden", 2), ("street", 1)):
+        (both / name).mkdir(parents=True)
+        for file in sorted(album.rglob("*.png"))[:count]:
+            shutil.copy(file, both / name)
+    words = ["evaluate", str(both), "--weights", weights, "--size", "64"]
+    assert main([*words, "--by-source", "--json", str(json_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["3 photos at 64 x 64", "of them 2 of garden, 1 of street"]
+    assert [line[:18].split("  ")[0] for line in lines[-3:]] == [
+        "weights",
+        "weights, garden",
+        "weights, street",
+    ]
+    assert len({len(line) for line in lines[2:]}) == 1
+    found = json.loads(json_path.read_text())
+    assert found["photos_by_source"] == {"garden": 2, "street": 1}
+    alone = tmp_path / "alone.json"
+    words[1] = str(both / "street")
+    assert main([*words, "--json", str(alone)]) == 0
+    assert (
+        found["figures_by_source"]["weights"]["street"] == json.loads(alone.read_text())["figures"]["weights"]
+    )
 
 
 def test_how_a_network_looks_and_smooths_can_be_told(album, tmp_path, weights, capsys):

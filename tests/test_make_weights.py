@@ -73,6 +73,7 @@ def test_weights_are_trained_first_and_measured_later(tool, tmp_path, monkeypatc
         "best, one look",
         "best, not smoothed",
     ]
+    assert "\n| 1 (3) |" in card  # its source is the name in the tar, before the dash
     assert "kept" not in card
     shipped, trained = (
         load_checkpoint(folder / "best.safetensors") for folder in (published, tmp_path / "kept")

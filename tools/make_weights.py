@@ -15,6 +15,7 @@ import json
 import platform
 import shlex
 import sys
+from collections import Counter
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -223,7 +224,11 @@ def publish(name: str, out: Path, config: TrainingConfig, args: argparse.Namespa
     for words, plain in (("one look", {"input_scales": (1.0,)}), ("not smoothed", {"smoothing": 0})):
         if any(getattr(colorizer, key) != value for key, value in plain.items()):
             measured.append(replace(colorizer, about=colorizer.about | {"name": f"{name}, {words}"}, **plain))
-    rows = evaluate_weights(measured, [args.photos / "val"], report=lambda line: print(line, flush=True))
+    validation = args.photos / "val"
+    rows, parts = evaluate_weights(
+        measured, [validation], by_source=True, report=lambda line: print(line, flush=True)
+    )
+    counts = Counter(open_photos(validation).sources)
     records = read_history(out)
     parameters = sum(weight.numel() for weight in colorizer.model.parameters())
     seen = sum(round(record.photos_per_second * record.seconds) for record in records)
@@ -232,6 +237,7 @@ def publish(name: str, out: Path, config: TrainingConfig, args: argparse.Namespa
         Path(sys.argv[0]).name,
         *("PHOTOS" if word == str(args.photos) else word for word in sys.argv[1:]),
     ]
+    by_source = {f"{source} ({counts[source]})": figures for source, figures in parts[name].items()}
     lines = [
         f"# Model card: `{name}`",
         "",
@@ -245,17 +251,29 @@ def publish(name: str, out: Path, config: TrainingConfig, args: argparse.Namespa
         "",
         f"Figures on {args.photos.name}/val at 256 x 256, by `python -m pyramidcolor evaluate`:",
         "",
+        *table(rows),
+        "",
+        "By source, how many photos in brackets; the same command with `--by-source`:",
+        "",
+        *table(by_source),
+    ]
+    notes = folder / f"{name}-notes.md"
+    lines += ["", notes.read_text(encoding="utf-8").strip() if notes.exists() else "Looked at: not yet."]
+    with written_whole(folder / f"{name}.md") as part:
+        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_json(rows, folder / f"{name}.json")
+
+
+def table(rows: dict[str, dict[str, float]]) -> list[str]:
+    """Figures as lines of Markdown, one for each row."""
+    lines = [
         "| | " + " | ".join(title for title, _ in COLUMNS.values()) + " |",
         "|---" * (len(COLUMNS) + 1) + "|",
     ]
     for row, figures in rows.items():
         cells = (f"{figures[key]:.{digits}f}" for key, (_, digits) in COLUMNS.items())
         lines.append(f"| {row} | " + " | ".join(cells) + " |")
-    notes = folder / f"{name}-notes.md"
-    lines += ["", notes.read_text(encoding="utf-8").strip() if notes.exists() else "Looked at: not yet."]
-    with written_whole(folder / f"{name}.md") as part:
-        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    write_json(rows, folder / f"{name}.json")
+    return lines
 
 
 def without(words: list[str], *options: str) -> list[str]:
