@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pyramidcolor.checkpoints import load_checkpoint
+from pyramidcolor.checkpoints import build_colorizer, colorizer_metadata, load_checkpoint, load_pretrained
 from pyramidcolor.images import to_image
 from pyramidcolor.scenes import SyntheticScenes
 
@@ -52,11 +52,35 @@ def test_a_change_that_is_none_is_refused_by_name(tool, word, reason):
         tool.read_changes([word])
 
 
+@pytest.mark.parametrize("name", ["paper", "best"])
+def test_without_other_words_it_trains_a_network_like_the_shipped_one(tool, name):
+    config = tool.configure(name, tool.arguments().parse_args(["photos"]), {})
+    made = build_colorizer(
+        config.color_space,
+        config.low_scale_net,
+        config.pyramid_net,
+        working_size=config.size,
+        input_scales=config.input_scales,
+        smoothing=config.smoothing,
+    )
+    made, shipped = colorizer_metadata(made), colorizer_metadata(load_pretrained(name))
+    assert {**made, "about": "", "saturation_gain": ""} == {**shipped, "about": "", "saturation_gain": ""}
+
+
+def test_only_a_stage_one_that_tells_hue_as_a_point_has_a_teacher(tool):
+    def share(name, *words):
+        return tool.configure(name, tool.arguments().parse_args(["photos", *words]), {}).teacher_share
+
+    assert share("best") == 0.8
+    assert share("best", "--teacher", "0.3") == 0.3
+    assert share("paper") == share("lab") == share("best", "--phases", "stage-two", "fine-tune") == 0
+
+
 def test_weights_are_trained_first_and_measured_later(tool, tmp_path, monkeypatch, capsys):
     tar_of_scenes(tmp_path / "photos" / "train" / "fine-00.tar", 60, 0)
     tar_of_scenes(tmp_path / "photos" / "val" / "val-00.tar", 3, 1)
     words = f"make_weights.py {tmp_path / 'photos'} --recipes best --runs {tmp_path / 'kept'} --wider 0.25 --size 64 --epochs 1 1 1"
-    words += " --epoch-photos 32 --batch-size 16 --phases stage-one stage-two --repeat fine=2 --detail fine --change contrast=0.2 input_scales=[0.5,1] smoothing=4"
+    words += " --epoch-photos 32 --batch-size 16 --phases stage-one stage-two --repeat fine=2 --detail fine --teacher 0 --change contrast=0.2 input_scales=[0.5,1] smoothing=4"
     published = tmp_path / "pyramidcolor" / "pretrained"
     monkeypatch.setattr(sys, "argv", [*words.split(), "--train-only"])
     tool.main()

@@ -4,7 +4,7 @@
     make weights PHOTOS=folder                         # folder/train and folder/val: pictures or tars of pictures
     python tools/make_weights.py folder --recipes best --budget gpu --repeat scenes=3
 
-A run that was stopped is continued by the same command. Its state stays in `runs/`; the weights and the card go to
+Unless told otherwise it trains networks like those that are shipped, from random weights. A run that was stopped is continued by the same command. Its state stays in `runs/`; the weights and the card go to
 `pyramidcolor/pretrained/`. The card says what was run, on what, for how long, and what came out.
 """
 
@@ -36,6 +36,12 @@ from pyramidcolor.training import read_history
 ROOT = Path(__file__).resolve().parents[1]
 LARGEST = 12_000_000  # bytes; a file that travels with every clone
 HELD_OUT = 0.05  # share of the training photos
+WIDER = 1.9  # the shipped networks' layers, beside the recipes', which also serve short trainings
+STAGE_ONE = {"best": {"input_factor": 2}}
+"""In what the shipped networks' stage one differs from the recipe's, apart from its width."""
+
+SHIPPED = {"best": {"contrast": 0.25, "weigh_by_value": True, "hue_factor": 6.0, "smoothing": 4}}
+"""In what else their training differs."""
 
 
 def open_training(folder: Path, repeat: dict[str, int], detail: list[str]) -> tuple[Photos, Photos, Photos]:
@@ -70,8 +76,8 @@ def open_training(folder: Path, repeat: dict[str, int], detail: list[str]) -> tu
     return photos, *(JoinedPhotos(sets) for sets in zip(*fine, strict=True))
 
 
-def main() -> None:
-    """Train, measure and write each recipe that was asked for."""
+def arguments() -> argparse.ArgumentParser:
+    """What the command line knows."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -89,10 +95,10 @@ def main() -> None:
     parser.add_argument(
         "--teacher",
         type=float,
-        default=0,
+        default=0.8,
         metavar="SHARE",
-        help="share of stage one's loss that is the distance to the answers of a teacher, which is made of the same photos first, "
-        "with seed 0, so that it serves runs with other seeds, too",
+        help="share of stage one's loss, where hue is a point, that is the distance to the answers of a teacher, which is made of the "
+        "same photos first, with seed 0, so that it serves runs with other seeds, too (default: %(default)s; 0 for none)",
     )
     parser.add_argument("--teacher-epochs", type=int, default=3)
     parser.add_argument(
@@ -108,7 +114,10 @@ def main() -> None:
         "--detail", nargs="*", default=[], metavar="WORD", help="tars for the phases after stage one"
     )
     parser.add_argument(
-        "--wider", type=float, default=1, help="how many times wider stage one's layers are than the recipe's"
+        "--wider",
+        type=float,
+        default=WIDER,
+        help="how many times wider stage one's layers are than the recipe's (default: %(default)s)",
     )
     parser.add_argument(
         "--change",
@@ -128,6 +137,12 @@ def main() -> None:
     parser.add_argument("--memory", default="6 GiB")
     parser.add_argument("--before", default="", help="for the card: what was trained before --start, and how")
     parser.add_argument("--data", default="", help="for the card: what the photos are, and on what terms")
+    return parser
+
+
+def main() -> None:
+    """Train, measure and write each recipe that was asked for."""
+    parser = arguments()
     args = parser.parse_args()
     repeat = {word: int(times) for word, _, times in (pair.partition("=") for pair in args.repeat)}
     try:
@@ -135,8 +150,9 @@ def main() -> None:
     except ValueError as error:
         parser.error(str(error))
     photos, detail, held_out = open_training(args.photos, repeat, args.detail)
-    teacher = args.runs / "teacher.safetensors" if args.teacher else None
-    if teacher:
+    configs = {name: configure(name, args, other_changes) for name in args.recipes}
+    teacher = args.runs / "teacher.safetensors"
+    if any(config.teacher_share for config in configs.values()):
         train_teacher_on_photos(
             photos,
             teacher,
@@ -147,24 +163,7 @@ def main() -> None:
             check=False,
             report=lambda line: print(line, flush=True),
         )
-    for name in args.recipes:
-        changes = {
-            key: value
-            for key in ("epochs", "epoch_photos", "size", "batch_size", "patience", "learning_rates", "seed")
-            if (value := getattr(args, key)) is not None
-        }
-        changes = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
-        changes |= other_changes | ({"teacher_share": args.teacher} if teacher else {})
-        plain = recipe(name)
-        config = replace(
-            plain,
-            phases=tuple(args.phases),
-            **{
-                "low_scale_net": wider(plain.low_scale_net, args.wider),
-                **budget(args.budget).training(),
-                **changes,
-            },
-        )
+    for name, config in configs.items():
         out = args.runs / f"{name}.safetensors"
         run_folder(out).mkdir(parents=True, exist_ok=True)
         machine = run_folder(out) / "machine.txt"
@@ -178,7 +177,7 @@ def main() -> None:
             validation_paths=held_out,
             detail_paths=detail,
             start=args.start,
-            teacher=teacher,
+            teacher=teacher if config.teacher_share else None,
             memory=args.memory,
             check=False,
             about={"name": name},
@@ -186,6 +185,29 @@ def main() -> None:
         )
         if not args.train_only:
             publish(name, out, config, args, machine.read_text(encoding="utf-8"))
+
+
+def configure(name: str, args: argparse.Namespace, other_changes: dict[str, Any]) -> TrainingConfig:
+    """What a recipe's network is trained with: as the shipped one was, where the command line says nothing else."""
+    plain = recipe(name)
+    asked = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key in ("epochs", "epoch_photos", "size", "batch_size", "patience", "learning_rates", "seed")
+        if (value := getattr(args, key)) is not None
+    }
+    learns = "stage-one" in args.phases and plain.color_space == "hsv-point"
+    return replace(
+        plain,
+        phases=tuple(args.phases),
+        **{
+            "low_scale_net": wider(plain.low_scale_net, args.wider) | STAGE_ONE.get(name, {}),
+            "teacher_share": args.teacher if learns else 0.0,
+            **SHIPPED.get(name, {}),
+            **budget(args.budget).training(),
+            **asked,
+            **other_changes,
+        },
+    )
 
 
 def read_changes(pairs: list[str]) -> dict[str, Any]:
