@@ -394,9 +394,12 @@ class Scores:
             self._totals[sums] = self._totals.get(sums, 0) + amount
 
     def merge(self, other: Scores) -> None:
-        """Take the photos into account that another one has counted; it must have the same measures, or KeyError."""
-        totals = {sums: other._totals[sums] for sums, _ in self._measures.values()} if other._totals else {}
-        for sums, amount in totals.items():
+        """Take the photos into account that another one has counted; ValueError if it counts for other measures."""
+        if other._measures.keys() != self._measures.keys():
+            raise ValueError(
+                f"scores of {', '.join(other._measures)} cannot be merged into scores of {', '.join(self._measures)}"
+            )
+        for sums, amount in other._totals.items():
             self._totals[sums] = self._totals.get(sums, 0) + amount
 
     def result(self) -> dict[str, float]:

@@ -51,12 +51,17 @@ def load_state(path: Path, kinds: tuple[str, ...]) -> tuple[dict[str, dict[str, 
         The groups of named tensors, an empty one for a kind that was empty, and the text.
 
     Raises:
-        FileNotFoundError, ValueError: as `checkpoints.load_checkpoint`.
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is damaged, or holds something else.
     """
     tensors, metadata = load_tensors(path)
     groups: dict[str, dict[str, Tensor]] = {kind: {} for kind in kinds}
     for name, tensor in tensors.items():
         kind, _, rest = name.partition(".")
+        if kind not in groups:
+            raise ValueError(
+                f"{path} is the state of another kind of run, a network's or a teacher's. Choose another output, or remove the folder"
+            )
         groups[kind][rest] = tensor
     return groups, metadata
 

@@ -405,6 +405,18 @@ def test_photos_scored_one_by_one_in_any_order_and_as_one_batch_have_the_same_fi
     assert at_once == pytest.approx(streamed.result(), rel=1e-12, nan_ok=True)
 
 
+def test_scores_of_parts_merge_into_those_of_the_whole():
+    predicted, true = two_batches(4)
+    whole, parts = Scores(), [Scores(), Scores(), Scores()]
+    parts[0].add(predicted[:1], true[:1])
+    parts[2].add(predicted[1:], true[1:])
+    for part in parts:  # the second has seen nothing
+        whole.merge(part)
+    assert whole.result() == pytest.approx(figures(predicted, true), rel=1e-12, nan_ok=True)
+    with pytest.raises(ValueError, match="scores of psnr cannot be merged into scores of psnr, ssim"):
+        Scores(["psnr", "ssim"]).merge(Scores(["psnr"]))
+
+
 def test_the_functions_return_the_figures_of_scores():
     predicted, true = two_batches(2)
     found = figures(predicted, true)

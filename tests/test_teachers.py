@@ -304,6 +304,20 @@ def test_a_run_with_a_teacher_trains_on_views_as_large_as_the_teachers():
     assert teacher.seen.shape == (8, 1, 32, 32)
 
 
+def test_a_teacher_and_a_network_cannot_have_one_files_name(stopped, tmp_path):
+    path = stopped[2]
+    with pytest.raises(ValueError, match=r"state\.safetensors is the state of another kind of run"):
+        Run(CONFIG, path, teacher=SaysBlue())
+    out = tmp_path / "network.safetensors"
+    list(train(Striped(16), Striped(8), CONFIG, out, teacher=SaysBlue()))
+    before = out.read_bytes()
+    with pytest.raises(
+        ValueError, match=r"network-run.state\.safetensors is the state of another kind of run"
+    ):
+        train_teacher(Striped(16), Striped(4), out, epochs=2, batch_size=8)
+    assert out.read_bytes() == before
+
+
 def test_a_run_goes_on_with_the_teacher_that_it_began_with(tmp_path):
     out, config = tmp_path / "taught.safetensors", replace(CONFIG, epochs=(2, 1, 1))
     first, other = SaysBlue(), SaysBlue()
