@@ -4,8 +4,8 @@
     make weights PHOTOS=folder                         # folder/train and folder/val: pictures or tars of pictures
     python tools/make_weights.py folder --recipes best --budget gpu --repeat scenes=3
 
-Unless told otherwise it trains networks like those that are shipped, from random weights. A run that was stopped is continued by the same command. Its state stays in `runs/`; the weights and the card go to
-`pyramidcolor/pretrained/`. The card says what was run, on what, for how long, and what came out.
+Unless told otherwise it trains networks like those that are shipped, from random weights. A run that was stopped is
+continued by the same command. Its state stays in `runs/`; the weights and the card go to `pyramidcolor/pretrained/`. The card says what was run, on what, for how long, and what came out.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ STAGE_ONE = {"best": {"input_factor": 2}}
 """In what the shipped networks' stage one differs from the recipe's, apart from its width."""
 
 SHIPPED = {"best": {"contrast": 0.25, "weigh_by_value": True, "hue_factor": 6.0, "smoothing": 4}}
-"""In what else their training differs."""
+"""In what else they, and the training of their stage one, differ."""
 
 
 def open_training(folder: Path, repeat: dict[str, int], detail: list[str]) -> tuple[Photos, Photos, Photos]:
