@@ -280,6 +280,11 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="batch normalization in both stages (default: as the recipe says)",
     )
+    parser.add_argument(
+        "--hue-bins",
+        action=argparse.BooleanOptionalAction,
+        help="let stage one say how likely each of 24 hues is, instead of naming one (default: as the recipe says; for best)",
+    )
     own = parser.add_argument_group("training", "default: as the recipe and the budget say")
     for name, (kind, count, text) in _TRAINING_ARGUMENTS.items():
         option = "--lambda" if name == "hue_factor" else f"--{name.replace('_', '-')}"
@@ -307,6 +312,11 @@ _TRAINING_ARGUMENTS = {
     "weigh_by_saturation": (bool, None, "let a pixel's hue count as much as its saturation"),
     "weigh_by_value": (bool, None, "let a pixel's hue count as much as the pixel is bright"),
     "rebalance": (float, None, "0: every pixel's hue counts the same; toward 1: every hue does"),
+    "rebalancing": (
+        str,
+        None,
+        "how rare hues come to count more: mixture, as Zhang has it, or power, of how frequent they are",
+    ),
     "shrinking": (str, None, "how the truth shrinks for stage one: point, number or rgb"),
     "exposure": (float, None, "darken gray at random by up to this share"),
     "contrast": (float, None, "raise gray to a random power, up to 1 + this or its inverse"),
@@ -365,7 +375,7 @@ def _colorize(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace) -> int:
     from .budgets import budget
     from .jobs import train_on_photos
-    from .recipes import PHASES, recipe
+    from .recipes import HUE_BINS, PHASES, recipe
 
     chosen = {"stage-one": PHASES[:1], "stage-two": PHASES[1:], "both": PHASES}
     phases, photos = PHASES, args.photos
@@ -380,6 +390,9 @@ def _train(args: argparse.Namespace) -> int:
             low_scale_net={**config.low_scale_net, "norm": args.norm},
             pyramid_net={**config.pyramid_net, "norm": args.norm},
         )
+    if args.hue_bins is not None:
+        bins = HUE_BINS if args.hue_bins else 0
+        config = replace(config, low_scale_net={**config.low_scale_net, "hue_bins": bins})
     if phases[0] != "stage-one" and not args.start:
         raise ValueError("stage-two needs a trained stage one: give its weights with --start")
     if args.teacher and args.teacher_share is None:

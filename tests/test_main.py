@@ -313,6 +313,19 @@ def test_batch_normalization_can_be_left_out_of_a_recipe(album, tmp_path, option
         assert any(isinstance(layer, nn.BatchNorm2d) for layer in stage.modules()) == has
 
 
+def test_stage_one_can_be_told_to_say_how_likely_each_hue_is(album, tmp_path, capsys):
+    out = tmp_path / "my.safetensors"
+    words = ["train", "stage-one", str(album), "-o", str(out), *TINY, "--rebalancing", "power"]
+    assert main([*words, "--hue-bins"]) == 0
+    trained = load_checkpoint(out)
+    assert trained.model.low_scale_net.hue_bins == 24
+    assert main([*words[:3], "-o", str(tmp_path / "other.safetensors"), *TINY, "--no-hue-bins"]) == 0
+    assert load_checkpoint(tmp_path / "other.safetensors").model.low_scale_net.hue_bins == 0
+    capsys.readouterr()
+    assert main([*words, "--hue-bins", "--recipe", "paper"]) == 1
+    assert 'with the color space "hsv-point", got 24' in capsys.readouterr().err
+
+
 def test_help_is_there_for_every_command():
     for words in (
         [],

@@ -1,6 +1,7 @@
 """The two stages: what they are built of, what each output sees, what they refuse."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -9,7 +10,14 @@ from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from pyramidcolor.images import enlarge_chroma
-from pyramidcolor.models import LowScaleNet, PyramidNet, TwoStageColorizer, initialize_he, scale_factors
+from pyramidcolor.models import (
+    LikelyPoint,
+    LowScaleNet,
+    PyramidNet,
+    TwoStageColorizer,
+    initialize_he,
+    scale_factors,
+)
 
 THIN = (6,) * 11  # enough for questions of place and shape
 LOW_FACTORS = {"side": 16, "area": 4}
@@ -19,6 +27,9 @@ VARIANTS = [
     pytest.param({"scales": "area"}, {"scales": "area"}, id="area"),
     pytest.param({"norm": True}, {"norm": True}, id="norm"),
     pytest.param({"chroma_channels": 3}, {"chroma_channels": 3, "hue_channel": None}, id="point"),
+    pytest.param(
+        {"chroma_channels": 3, "hue_bins": 24}, {"chroma_channels": 3, "hue_channel": None}, id="bins"
+    ),
     pytest.param({"input_factor": 16, "dilations": (1,) * 4 + (2,) * 8}, {}, id="dilated"),
     pytest.param({}, {"middle_gray": False, "full_gray": False}, id="letter of the paper"),
 ]
@@ -333,6 +344,46 @@ def test_opposite_hues_side_by_side_have_finite_gradients():
     assert low_chroma.grad.any()
 
 
+# Bins of hue
+
+
+def test_the_point_is_the_likely_hue_and_the_shorter_the_less_is_known():
+    point = LikelyPoint(24)
+
+    def angle_and_length(shares):
+        cosine, sine, saturation = point(
+            torch.cat((shares, torch.tensor([0.3])))[None, :, None, None]
+        ).flatten()
+        assert saturation.item() == pytest.approx(math.tanh(0.3))
+        return math.degrees(math.atan2(sine, cosine)) % 360, math.hypot(cosine, sine)
+
+    for number in range(24):  # the first bin lies half a turn from red
+        sure = torch.zeros(24)
+        sure[number] = 30
+        angle, length = angle_and_length(sure)
+        assert (angle - 180 - 15 * number + 1) % 360 == pytest.approx(1, abs=1e-3)
+        assert length == pytest.approx(1, abs=1e-3)
+    two = torch.full((24,), -30.0)
+    two[12], two[6] = (
+        1.0,
+        0.0,
+    )  # red, and half as likely violet: their mean, without temperature 20 degrees from red, is near red
+    angle, length = angle_and_length(two)
+    assert -10 < (angle + 180) % 360 - 180 < 0
+    assert 0.9 < length < 1
+    assert angle_and_length(torch.zeros(24))[1] == pytest.approx(0, abs=1e-6)
+
+
+def test_with_bins_the_answers_are_shares_and_the_chroma_is_their_point():
+    net = built(LowScaleNet, chroma_channels=3, hue_bins=24, widths=THIN)
+    gray = uniform(2, 1, 32, 48)
+    answers = net.answers(gray)
+    assert answers.shape == (2, 25, 2, 3)
+    assert net(gray).equal(LikelyPoint(24)(answers))
+    plain = built(LowScaleNet, widths=THIN)
+    assert plain(gray).equal(plain.answers(gray).tanh())
+
+
 # Errors
 
 
@@ -347,6 +398,9 @@ def test_opposite_hues_side_by_side_have_finite_gradients():
         (LowScaleNet, {"input_factor": 3}, "input_factor must be a power of 2 that divides 16, got 3"),
         (LowScaleNet, {"input_factor": 32}, "input_factor must be a power of 2 that divides 16, got 32"),
         (LowScaleNet, {"input_factor": 8, "scales": "area"}, "input_factor .* divides 4, got 8"),
+        (LowScaleNet, {"hue_bins": 2, "chroma_channels": 3}, "hue_bins must be .*, got 2 for 3 channels"),
+        (LowScaleNet, {"hue_bins": -1, "chroma_channels": 3}, "hue_bins must be .*, got -1 for 3 channels"),
+        (LowScaleNet, {"hue_bins": 24, "chroma_channels": 1}, "hue_bins must be .*, got 24 for 1 channels"),
         (PyramidNet, {"hue_channel": 2}, "hue_channel must be one of 0 to 1 or None, got 2"),
         (PyramidNet, {"hue_channel": -1}, "hue_channel must be one of 0 to 1 or None, got -1"),
     ],

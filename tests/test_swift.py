@@ -15,22 +15,22 @@ from pyramidcolor.swift import swift_chroma, swift_form
 GRAY = torch.rand(2, 1, 64, 96, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
-def network(norm=True):
+def network(norm=True, hue_bins=0):
     """A small network whose batch statistics are those of some pictures."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         widths = {"low_width": 8, "middle_width": 8, "full_width": 8}
         model = build_colorizer(
-            "hsv-point", {"norm": norm, "widths": (8,) * 11}, widths | {"norm": norm}
+            "hsv-point", {"norm": norm, "widths": (8,) * 11, "hue_bins": hue_bins}, widths | {"norm": norm}
         ).model
     with torch.no_grad():
         model.train()(GRAY)
     return model.eval()
 
 
-@pytest.mark.parametrize("norm", [True, False])
-def test_the_swift_form_gives_the_chroma_of_the_network(norm):
-    model = network(norm)
+@pytest.mark.parametrize(("norm", "hue_bins"), [(True, 0), (False, 0), (True, 24)])
+def test_the_swift_form_gives_the_chroma_of_the_network(norm, hue_bins):
+    model = network(norm, hue_bins)
     with torch.no_grad():
         torch.testing.assert_close(swift_chroma(model, GRAY), model(GRAY), rtol=0, atol=1e-5)
         several = swift_chroma(model, GRAY, input_scales=(0.5, 2))

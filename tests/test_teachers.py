@@ -16,7 +16,6 @@ from pyramidcolor.objective import HUE_BINS, PhaseStep
 from pyramidcolor.recipes import TrainingConfig
 from pyramidcolor.teachers import (
     Teacher,
-    hue_shares,
     load_teacher,
     save_teacher,
     train_teacher,
@@ -69,6 +68,14 @@ class SaysBlue(torch.nn.Module):
         answer = torch.tensor([-0.5, -(0.75**0.5), 0.0]).reshape(1, 3, 1, 1)
         return answer.expand(len(gray), -1, gray.shape[-2] // 8, gray.shape[-1] // 8)
 
+    def shares(self, gray):
+        self.seen, self.in_training = gray, self.training
+        likely = torch.full((1, HUE_BINS, 1, 1), -9.0)
+        likely[:, [HUE_BINS // 6, HUE_BINS // 2]] = torch.tensor([0.7, 0.3]).log().reshape(1, 2, 1, 1)
+        size = (gray.shape[-2] // 8, gray.shape[-1] // 8)
+        saturation = torch.zeros(len(gray), 1, *size)
+        return likely.log_softmax(1).expand(len(gray), -1, *size), saturation
+
 
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory):
@@ -78,19 +85,6 @@ def taught(tmp_path_factory):
         Striped(64), Striped(8), path, epochs=4, batch_size=16, precision="fp32", report=lines.append
     )
     return teacher, path, lines
-
-
-def test_a_cell_holds_as_much_of_each_hue_as_its_pixels_are_saturated_and_bright():
-    rgb = torch.zeros(1, 3, 4, 8)
-    rgb[0, 0, :, :2] = 1.0  # red, on half of the first cell
-    rgb[0, 2, :, 4:] = 0.5  # blue of half the value
-    gray, chroma = HSV_POINT.encode(rgb)
-    shares = hue_shares(chroma, gray, 4)
-    assert shares.shape == (1, HUE_BINS, 1, 2)
-    red, blue = HUE_BINS // 2, HUE_BINS // 2 - HUE_BINS // 3
-    assert shares[0, red, 0].tolist() == pytest.approx([0.5, 0.0])
-    assert shares[0, blue, 0].tolist() == pytest.approx([0.0, 0.5])
-    assert shares.sum().item() == pytest.approx(1.0)
 
 
 def test_the_features_are_those_that_the_large_network_names_things_by():
@@ -295,6 +289,28 @@ def test_stage_one_comes_to_say_what_its_teacher_says():
         cosine, sine, _ = colorizer.model.low_scale_net(HSV_POINT.gray(red)).mean((0, 2, 3))
     assert cosine == pytest.approx(-0.5, abs=0.1)
     assert sine == pytest.approx(-0.87, abs=0.1)
+
+
+def test_a_stage_one_that_sorts_hues_learns_how_likely_its_teacher_finds_each():
+    torch.manual_seed(0)
+    low_scale_net = SMALL["low_scale_net"] | {"hue_bins": HUE_BINS}
+    colorizer = build_colorizer("hsv-point", **SMALL | {"low_scale_net": low_scale_net})
+    net = colorizer.model.low_scale_net
+    weights = [1.0] * HUE_BINS
+    weights[HUE_BINS // 2] = 5.0  # the teacher has learned with such weights and is not weighed again
+    config = replace(CONFIG, weigh_by_saturation=True, weigh_by_value=True)
+    step = PhaseStep(colorizer, "stage-one", config, weights, teacher=SaysBlue()).train()
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+    red = Striped(2)[1].expand(4, -1, -1, -1)
+    for _ in range(150):
+        optimizer.zero_grad()
+        step(red).backward()
+        optimizer.step()
+    with torch.no_grad():
+        answers = net.answers(HSV_POINT.gray(resize(red, (16, 16))), shrunk=True)
+    shares = answers[:, :HUE_BINS].softmax(1).mean((0, 2, 3))
+    assert shares[[HUE_BINS // 6, HUE_BINS // 2]].tolist() == pytest.approx([0.7, 0.3], abs=0.1)
+    assert answers[:, HUE_BINS:].tanh().mean().item() == pytest.approx(0, abs=0.1)
 
 
 def test_a_run_with_a_teacher_trains_on_views_as_large_as_the_teachers():

@@ -17,11 +17,11 @@ from accelerate import Accelerator
 
 from pyramidcolor.batches import center_view, mix_views
 from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, load_tensors, save_tensors
-from pyramidcolor.colorspaces import COLOR_SPACES, HSV, HSV_POINT, LAB
+from pyramidcolor.colorspaces import COLOR_SPACES, HSV, HSV_POINT, LAB, hue_of
 from pyramidcolor.evaluation import evaluate
-from pyramidcolor.images import sample_photo
+from pyramidcolor.images import resize, sample_photo
 from pyramidcolor.inference import predict_chroma
-from pyramidcolor.objective import HUE_BINS, PhaseStep, hue_weights
+from pyramidcolor.objective import HUE_BINS, PhaseStep, hue_entropy, hue_histogram, hue_weights
 from pyramidcolor.recipes import PHASES, TrainingConfig
 from pyramidcolor.scenes import SyntheticScenes
 from pyramidcolor.training import (
@@ -474,6 +474,87 @@ def test_rare_hues_weigh_more_and_the_mean_weight_is_one(space):
     assert hue_weights(photos, 0.5, LAB) == [1.0] * HUE_BINS
 
 
+def test_as_a_power_a_hues_weight_is_that_of_all_hues_near_it():
+    counts = {"red": 8, "green": 3, "lime": 1}
+    colors = {"red": (1.0, 0, 0), "green": (0, 1.0, 0), "lime": (0.25, 1.0, 0)}  # 0, 120 and 105 degrees
+    photos = [
+        torch.tensor(colors[name]).reshape(3, 1, 1).expand(3, 8, 8)
+        for name, count in counts.items()
+        for _ in range(count)
+    ]
+    weights = hue_weights(photos, 0.5, HSV_POINT, rebalancing="power")
+    bins = {"red": HUE_BINS // 2, "green": HUE_BINS // 2 + 8, "lime": HUE_BINS // 2 + 7}
+    found = {name: weights[place] for name, place in bins.items()}
+    # Lime is as frequent as it and green together are, so that neither takes the other's place.
+    assert found["lime"] == pytest.approx(found["green"])
+    assert found["green"] / found["red"] == pytest.approx((8 / 4) ** 0.5)
+    assert sum(found[name] * count for name, count in counts.items()) == pytest.approx(12)
+    assert weights[0] > 100 * found["red"]  # cyan: in no photo
+    with pytest.raises(ValueError, match="rebalancing must be one of mixture, power, got 'law'"):
+        replace(CONFIG, rebalancing="law")
+
+
+def test_a_cell_holds_as_much_of_each_hue_as_its_pixels_count():
+    rgb = torch.zeros(1, 3, 4, 8)
+    rgb[0, 0, :, :2] = 1.0  # red, on half of the first cell
+    rgb[0, 2, :, 4:] = 0.5  # blue of half the value
+    gray, chroma = HSV_POINT.encode(rgb)
+    shares = hue_histogram(hue_of(chroma, HSV_POINT), (chroma[:, 2:] + 1) * (gray + 1) / 4, 4)
+    assert shares.shape == (1, HUE_BINS, 1, 2)
+    red, blue = HUE_BINS // 2, HUE_BINS // 2 - HUE_BINS // 3
+    assert shares[0, red, 0].tolist() == pytest.approx([0.5, 0.0])
+    assert shares[0, blue, 0].tolist() == pytest.approx([0.0, 0.5])
+    assert shares.sum().item() == pytest.approx(1.0)
+
+
+def test_the_cross_entropy_is_least_at_the_true_shares_and_counts_what_is_colored():
+    true = torch.zeros(1, HUE_BINS, 1, 2)
+    true[0, 3, 0, 0], true[0, 9, 0, 0], true[0, 9, 0, 1] = 0.6, 0.2, 0.2
+    shares = (true / true.sum(1, keepdim=True) + 1e-9).log()
+    # By hand: three quarters of the first cell's 0.8 of color are of one hue; the second has one hue, and 0.2 of color.
+    least = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25)) * 0.8
+    assert hue_entropy(shares, true).item() == pytest.approx(least, rel=1e-5)
+    for moved in (shares.roll(1, 1), shares * 0.5, shares * 2):
+        assert hue_entropy(moved.log_softmax(1), true) > least
+    weights = torch.ones(HUE_BINS)
+    weights[9] = 3.0
+    heavy = least - 2 * 0.25 * math.log(0.25) * 0.8
+    assert hue_entropy(shares, true, weights).item() == pytest.approx(heavy, rel=1e-5)
+    assert hue_entropy(shares, torch.zeros_like(true)) == 0
+
+
+@pytest.mark.parametrize("phase", ["stage-one", "fine-tune"])
+def test_a_stage_one_with_bins_learns_that_a_gray_has_two_hues_where_a_point_cannot(phase):
+    # Every gray is red in two of three photos and cyan in the third: opposite hues, between which a point ends in the middle.
+    rgb = torch.zeros(6, 3, 64, 64)
+    rgb[:4, 0], rgb[4:, 1:] = 1.0, 1.0
+    low_scale_net = NETWORK["low_scale_net"] | {"hue_bins": HUE_BINS}
+    config = replace(CONFIG, weigh_by_saturation=True, hue_factor=1.0)
+    torch.manual_seed(0)
+    colorizer = build_colorizer("hsv-point", low_scale_net, NETWORK["pyramid_net"])
+    net = colorizer.model.low_scale_net
+    step = PhaseStep(colorizer, phase, config).train()
+    optimizer = torch.optim.Adam(step.parameters(), lr=3e-3)
+    views = resize(rgb, (16, 16)) if phase == "stage-one" else rgb
+    for _ in range(80):
+        optimizer.zero_grad()
+        step(views).backward()
+        optimizer.step()
+    with torch.no_grad():
+        shares = net.answers(HSV_POINT.gray(rgb))[:, :HUE_BINS].softmax(1).mean((0, 2, 3))
+        cosine, sine, _ = net(HSV_POINT.gray(rgb)).mean((0, 2, 3))
+    assert shares[[HUE_BINS // 2, 0]].tolist() == pytest.approx([2 / 3, 1 / 3], abs=0.05)
+    assert cosine > 0.5  # red
+    assert abs(sine) < 0.1
+
+
+def test_bins_are_for_a_space_with_a_point_and_as_many_as_are_counted():
+    for space, bins in (("hsv", HUE_BINS), ("hsv-point", 12)):
+        low_scale_net = NETWORK["low_scale_net"] | {"hue_bins": bins}
+        with pytest.raises(ValueError, match=f'hue_bins .* 0, or 24 .*"hsv-point", got {bins} for .{space}'):
+            TrainingConfig(color_space=space, low_scale_net=low_scale_net)
+
+
 @pytest.mark.parametrize("phase", PHASES)
 def test_weighed_by_value_a_wrong_hue_counts_as_much_as_its_pixel_is_bright(phase):
     colorizer = build_colorizer("hsv", **NETWORK)
@@ -506,7 +587,7 @@ def test_darker_gray_and_luminance_reach_the_network_and_leave_the_truth(monkeyp
     step = PhaseStep(build_colorizer("hsv", **NETWORK), "stage-one", CONFIG)
     seen = []
     monkeypatch.setattr(
-        step.model.low_scale_net, "forward", lambda gray, shrunk: seen.append(gray) or torch.zeros(2, 2, 4, 4)
+        step.model.low_scale_net, "answers", lambda gray, shrunk: seen.append(gray) or torch.zeros(2, 2, 4, 4)
     )
     rgb = torch.tensor([0.0, 0.0, 1.0]).reshape(1, 3, 1, 1).expand(2, 3, 16, 16)
     losses = [
@@ -522,7 +603,7 @@ def test_darker_gray_and_luminance_reach_the_network_and_leave_the_truth(monkeyp
 def test_contrast_bends_gray_between_black_and_white():
     step = PhaseStep(build_colorizer("hsv", **NETWORK), "stage-one", CONFIG)
     seen = []
-    step.model.low_scale_net.forward = lambda gray, shrunk: seen.append(gray) or torch.zeros(3, 2, 4, 4)
+    step.model.low_scale_net.answers = lambda gray, shrunk: seen.append(gray) or torch.zeros(3, 2, 4, 4)
     rgb = torch.tensor([0.25, 0.0, 1.0]).reshape(3, 1, 1, 1).expand(3, 3, 16, 16)
     step(rgb, None, None, torch.tensor([0.5, 2.0, 2.0]))
     assert (seen[0].mean((1, 2, 3)) + 1).div(2).tolist() == pytest.approx([0.5, 0, 1])
