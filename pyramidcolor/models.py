@@ -19,7 +19,7 @@ from .images import enlarge_chroma, mean_chroma, resize, shrink
 SCALE_READINGS = {"side": (16, 4), "area": (4, 2)}
 """The two readings of the paper's "1/16" and "1/4": how much shorter the low and the middle scale's sides are."""
 
-HUE_TEMPERATURE = 0.4
+HUE_TEMPERATURE = 0.6
 """How much the likeliest hues count before the others in `LikelyPoint`; near 0 only the likeliest does, at 1 all as they are."""
 
 

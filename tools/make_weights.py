@@ -28,7 +28,7 @@ from pyramidcolor.datasets import PhotoShards, open_photos
 from pyramidcolor.files import written_whole
 from pyramidcolor.jobs import COLUMNS, evaluate_weights, train_on_photos, train_teacher_on_photos, write_json
 from pyramidcolor.photos import JoinedPhotos, Photos
-from pyramidcolor.recipes import PHASES, TrainingConfig, recipe
+from pyramidcolor.recipes import HUE_BINS, PHASES, TrainingConfig, recipe
 from pyramidcolor.run_state import run_folder
 from pyramidcolor.splits import split_by_file, split_photos
 from pyramidcolor.training import read_history
@@ -37,10 +37,22 @@ ROOT = Path(__file__).resolve().parents[1]
 LARGEST = 12_000_000  # bytes; a file that travels with every clone
 HELD_OUT = 0.05  # share of the training photos
 WIDER = 1.9  # the shipped networks' layers, beside the recipes', which also serve short trainings
-STAGE_ONE = {"best": {"input_factor": 2}}
-"""In what the shipped networks' stage one differs from the recipe's, apart from its width."""
+LESS = {"best": 2}
+"""How many channels each layer after the second has less than that: they pay for the bins of hue, so that `best` has no more numbers than
+`paper`."""
 
-SHIPPED = {"best": {"contrast": 0.25, "weigh_by_value": True, "hue_factor": 6.0, "smoothing": 4}}
+STAGE_ONE = {"best": {"input_factor": 2, "hue_bins": HUE_BINS}}
+"""In what the shipped networks' stage one differs from the recipe's, apart from its widths."""
+
+SHIPPED = {
+    "best": {
+        "contrast": 0.25,
+        "weigh_by_value": True,
+        "rebalance": 0.6,
+        "rebalancing": "power",
+        "smoothing": 4,
+    }
+}
 """In what else they, and the training of their stage one, differ."""
 
 
@@ -200,7 +212,8 @@ def configure(name: str, args: argparse.Namespace, other_changes: dict[str, Any]
         plain,
         phases=tuple(args.phases),
         **{
-            "low_scale_net": wider(plain.low_scale_net, args.wider) | STAGE_ONE.get(name, {}),
+            "low_scale_net": wider(plain.low_scale_net, args.wider, LESS.get(name, 0))
+            | STAGE_ONE.get(name, {}),
             "teacher_share": args.teacher if learns else 0.0,
             **SHIPPED.get(name, {}),
             **budget(args.budget).training(),
@@ -226,10 +239,10 @@ def read_changes(pairs: list[str]) -> dict[str, Any]:
     return changes
 
 
-def wider(low_scale_net: dict[str, Any], factor: float) -> dict[str, Any]:
-    """Arguments of a stage one whose layers are so many times wider, in steps of 8 channels."""
+def wider(low_scale_net: dict[str, Any], factor: float, less: int = 0) -> dict[str, Any]:
+    """Arguments of a stage one whose layers are so many times wider, in steps of 8 channels, and have `less` fewer after the second."""
     widths = [max(8, 8 * round(width * factor / 8)) for width in low_scale_net["widths"]]
-    return low_scale_net | {"widths": tuple(widths)}
+    return low_scale_net | {"widths": (*widths[:2], *(width - less for width in widths[2:]))}
 
 
 def publish(name: str, out: Path, config: TrainingConfig, args: argparse.Namespace, machine: str) -> None:
