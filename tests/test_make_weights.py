@@ -36,9 +36,9 @@ def tar_of_scenes(path, count, seed):
 
 
 def test_wider_layers_come_in_steps_of_eight(tool):
-    assert tool.wider({"norm": True, "widths": (32, 128)}, 1.9) == {"norm": True, "widths": (64, 240)}
-    assert tool.wider({"widths": (32, 128)}, 0.01)["widths"] == (8, 8)
-    assert tool.wider({"widths": (32, 64, 128, 64)}, 1.9, 2)["widths"] == (64, 120, 238, 118)
+    assert tool.wider({"norm": True, "widths": (32, 128)}, 1.9, {}) == {"norm": True, "widths": (64, 240)}
+    assert tool.wider({"widths": (32, 128)}, 0.01, {})["widths"] == (8, 8)
+    assert tool.wider({"widths": (32, 64, 128, 64)}, 1.9, {2: 16})["widths"] == (64, 120, 224, 120)
 
 
 def test_best_has_no_more_numbers_than_paper():
@@ -111,7 +111,7 @@ def test_weights_are_trained_first_and_measured_later(tool, tmp_path, monkeypatc
     shipped, trained = (
         load_checkpoint(folder / "best.safetensors") for folder in (published, tmp_path / "kept")
     )
-    assert shipped.settings["low_scale_net"]["widths"][:3] == [8, 16, 30]
+    assert shipped.settings["low_scale_net"]["widths"][:3] == [8, 16, 32]
     assert shipped.saturation_gain == trained.saturation_gain
     assert (published / "best.safetensors").stat().st_size < 0.6 * (
         tmp_path / "kept" / "best.safetensors"

@@ -37,9 +37,9 @@ ROOT = Path(__file__).resolve().parents[1]
 LARGEST = 12_000_000  # bytes; a file that travels with every clone
 HELD_OUT = 0.05  # share of the training photos
 WIDER = 1.9  # the shipped networks' layers, beside the recipes', which also serve short trainings
-LESS = {"best": 2}
-"""How many channels each layer after the second has less than that: they pay for the bins of hue, so that `best` has no more numbers than
-`paper`."""
+LESS = {"best": {9: 16}}
+"""How many channels less than that come out of a convolution, by its place: they pay for the bins of hue, so that `best` has no more
+numbers than `paper`. Still a multiple of 16, which processors compute fastest."""
 
 STAGE_ONE = {"best": {"input_factor": 2, "hue_bins": HUE_BINS}}
 """In what the shipped networks' stage one differs from the recipe's, apart from its widths."""
@@ -212,7 +212,7 @@ def configure(name: str, args: argparse.Namespace, other_changes: dict[str, Any]
         plain,
         phases=tuple(args.phases),
         **{
-            "low_scale_net": wider(plain.low_scale_net, args.wider, LESS.get(name, 0))
+            "low_scale_net": wider(plain.low_scale_net, args.wider, LESS.get(name, {}))
             | STAGE_ONE.get(name, {}),
             "teacher_share": args.teacher if learns else 0.0,
             **SHIPPED.get(name, {}),
@@ -239,10 +239,12 @@ def read_changes(pairs: list[str]) -> dict[str, Any]:
     return changes
 
 
-def wider(low_scale_net: dict[str, Any], factor: float, less: int = 0) -> dict[str, Any]:
-    """Arguments of a stage one whose layers are so many times wider, in steps of 8 channels, and have `less` fewer after the second."""
+def wider(low_scale_net: dict[str, Any], factor: float, less: dict[int, int]) -> dict[str, Any]:
+    """Arguments of a stage one whose layers are so many times wider, in steps of 8 channels; less `less` channels, by the layer's place."""
     widths = [max(8, 8 * round(width * factor / 8)) for width in low_scale_net["widths"]]
-    return low_scale_net | {"widths": (*widths[:2], *(width - less for width in widths[2:]))}
+    return low_scale_net | {
+        "widths": tuple(max(8, width - less.get(place, 0)) for place, width in enumerate(widths))
+    }
 
 
 def publish(name: str, out: Path, config: TrainingConfig, args: argparse.Namespace, machine: str) -> None:
