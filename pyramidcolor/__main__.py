@@ -257,7 +257,7 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget", default="cpu", help="smoke, cpu, gpu or full: how large and how long (default: cpu)"
     )
-    parser.add_argument("--start", metavar="FILE", help="go on with these weights")
+    parser.add_argument("--start", metavar="FILE", help="go on with these weights, in a network like theirs")
     parser.add_argument(
         "--teacher",
         metavar="FILE",
@@ -372,6 +372,19 @@ def _colorize(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _like_start(config, path: str, recipe: str):
+    """The config for a network like the one in a file, whatever the recipe's is; ValueError if the recipe is for another color space."""
+    from .checkpoints import load_checkpoint
+
+    start = load_checkpoint(path)
+    space = start.color_space.name
+    if space != config.color_space:
+        raise ValueError(
+            f"{path} is of the color space {space}, and the recipe {recipe} trains {config.color_space}: name one for {space} with --recipe"
+        )
+    return replace(config, **start.settings, input_scales=start.input_scales, smoothing=start.smoothing)
+
+
 def _train(args: argparse.Namespace) -> int:
     from .budgets import budget
     from .jobs import train_on_photos
@@ -383,7 +396,10 @@ def _train(args: argparse.Namespace) -> int:
         phases, photos = chosen[photos[0]], photos[1:]
     asked = {name: getattr(args, name) for name in _TRAINING_ARGUMENTS if getattr(args, name) is not None}
     asked = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.items()}
-    config = replace(recipe(args.recipe), phases=phases, **{**budget(args.budget).training(), **asked})
+    config = replace(recipe(args.recipe), phases=phases, **budget(args.budget).training())
+    if args.start:
+        config = _like_start(config, args.start, args.recipe)
+    config = replace(config, **asked)
     if args.norm is not None:
         config = replace(
             config,

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+import pyramidcolor
 from pyramidcolor.__main__ import main
 from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, load_tensors, save_checkpoint
 from pyramidcolor.images import sample_photo, to_image
@@ -137,6 +139,24 @@ def test_stages_can_be_trained_one_by_one(album, tmp_path):
     assert main(["train", "stage-one", str(album), "-o", one, *TINY]) == 0
     assert main(["train", "stage-two", str(album), "--start", one, "-o", two, *TINY]) == 0
     assert load_checkpoint(two).color_space.name == "hsv-point"
+
+
+def test_the_weights_of_the_package_can_be_trained_on(album, tmp_path, capsys):
+    out, shipped = (
+        tmp_path / "tuned.safetensors",
+        Path(pyramidcolor.__file__).parent / "pretrained" / "best.safetensors",
+    )
+    command = ["train", str(album), "--start", str(shipped), "-o", str(out), *TINY]
+    assert main(command) == 0
+    tuned, before = load_checkpoint(out), load_checkpoint(shipped)
+    assert json.loads(json.dumps(tuned.settings)) == json.loads(json.dumps(before.settings))
+    assert (tuned.smoothing, tuned.working_size) == (before.smoothing, before.working_size)
+    weights = [colorizer.model.low_scale_net.layers[0].weight for colorizer in (tuned, before)]
+    assert 0 < (weights[0] - weights[1]).abs().max() < 0.1  # on from there, not from random ones
+    assert main(command) == 0  # it is over, and nothing is trained again
+    capsys.readouterr()
+    assert main([*command, "--recipe", "paper", "-o", str(tmp_path / "other.safetensors")]) == 1
+    assert "color space hsv-point, and the recipe paper trains hsv" in capsys.readouterr().err
 
 
 def test_a_teacher_is_made_and_learned_from(album, tmp_path, capsys):
