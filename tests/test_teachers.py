@@ -275,16 +275,22 @@ def test_the_share_mixes_the_teachers_answer_with_the_truth():
     assert losses[0] != pytest.approx(losses[2], rel=1e-2)
 
 
-def test_stage_one_comes_to_say_what_its_teacher_says():
-    torch.manual_seed(0)
-    colorizer = build_colorizer("hsv-point", **SMALL)
-    step = PhaseStep(colorizer, "stage-one", CONFIG, teacher=SaysBlue()).train()
-    optimizer = torch.optim.Adam(colorizer.model.low_scale_net.parameters(), lr=1e-3)
+def taught_by(step):
+    """Train stage one on a red photo, and give its views."""
+    optimizer = torch.optim.Adam(step.model.low_scale_net.parameters(), lr=1e-3)
     red = Striped(2)[1].expand(4, -1, -1, -1)
     for _ in range(150):
         optimizer.zero_grad()
         step(red).backward()
         optimizer.step()
+    return red
+
+
+def test_stage_one_comes_to_say_what_its_teacher_says():
+    torch.manual_seed(0)
+    colorizer = build_colorizer("hsv-point", **SMALL)
+    step = PhaseStep(colorizer, "stage-one", CONFIG, teacher=SaysBlue()).train()
+    red = taught_by(step)
     with torch.no_grad():
         cosine, sine, _ = colorizer.model.low_scale_net(HSV_POINT.gray(red)).mean((0, 2, 3))
     assert cosine == pytest.approx(-0.5, abs=0.1)
@@ -300,12 +306,7 @@ def test_a_stage_one_that_sorts_hues_learns_how_likely_its_teacher_finds_each():
     weights[HUE_BINS // 2] = 5.0  # the teacher has learned with such weights and is not weighed again
     config = replace(CONFIG, weigh_by_saturation=True, weigh_by_value=True)
     step = PhaseStep(colorizer, "stage-one", config, weights, teacher=SaysBlue()).train()
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-    red = Striped(2)[1].expand(4, -1, -1, -1)
-    for _ in range(150):
-        optimizer.zero_grad()
-        step(red).backward()
-        optimizer.step()
+    red = taught_by(step)
     with torch.no_grad():
         answers = net.answers(HSV_POINT.gray(resize(red, (16, 16))), shrunk=True)
     shares = answers[:, :HUE_BINS].softmax(1).mean((0, 2, 3))
