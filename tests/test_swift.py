@@ -76,16 +76,24 @@ def test_an_unknown_precision_is_refused():
         swift_chroma(network(), GRAY, "half")
 
 
-def test_bf16_moves_the_colors_of_real_photos_by_a_few_steps():
+@pytest.mark.parametrize(
+    ("names", "most", "nearly_all"),
+    [
+        pytest.param(sorted(set(SAMPLE_PHOTOS) - {"rocket"}), 8, 4, id="one likely hue"),
+        # Where two hues are equally likely, as in its night sky, rounding decides how far the answer lies toward either.
+        pytest.param(["rocket"], 12, 6, id="two likely hues"),
+    ],
+)
+def test_bf16_moves_the_colors_of_real_photos_by_a_few_steps(names, most, nearly_all):
     network, differences = load_pretrained(), []
-    for name in SAMPLE_PHOTOS:
+    for name in names:
         photo = getattr(skimage.data, name)()
         exact, rounded = (colorize(photo, network, precision=one).astype(int) for one in ("fp32", "bf16"))
         np.testing.assert_array_equal(exact.max(-1), rounded.max(-1))  # V is the photo's in both
         differences.append(abs(exact - rounded).ravel())
     together = np.concatenate(differences)
     assert together.max() > 0  # otherwise it was not bf16
-    # docs/performance.md has the figures of one processor; others round in another order.
-    assert together.max() <= 12
-    assert np.quantile(together, 0.999) <= 5
+    # docs/performance.md states these bounds.
+    assert together.max() <= most
+    assert np.quantile(together, 0.999) <= nearly_all
     assert together.mean() < 0.5
