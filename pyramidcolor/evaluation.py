@@ -108,7 +108,7 @@ def evaluate(
     return scores.result()
 
 
-def evaluate_by_source(
+def score_by_source(
     colorizer: Colorizer | Callable[[Tensor], Tensor],
     photos: Photos,
     *,
@@ -118,29 +118,32 @@ def evaluate_by_source(
     input_scales: Sequence[float] | None = None,
     smoothing: int | None = None,
     measures: Iterable[str] | None = None,
-) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """The figures of `evaluate`, and those of each source's photos alone: a network does worse on kinds of photos it never saw.
+    by_photo: bool = False,
+) -> tuple[Scores, dict[str, Scores]]:
+    """What the figures of `evaluate` come of, of all photos and of each source's: a network does worse on kinds it never saw.
 
     Args:
         colorizer, size, saturation, working_size, input_scales, smoothing, measures: as in `evaluate`.
         photos: a data set that says where each photo comes from.
+        by_photo: as in `metrics.Scores`: whether the scores can be resampled.
 
     Returns:
-        The figures of all photos, and by source, in the order of their names.
+        The scores of all photos, and by source, in the order of their names; `result()` of each gives the figures. The photos of
+        all stand in the order of the sources, whatever the network.
 
     Raises:
-        ValueError: as `evaluate`.
+        ValueError: as `evaluate`, but where there are no photos.
     """
     function = _colorize_with(colorizer, saturation, working_size, input_scales, smoothing)
     measures = None if measures is None else tuple(measures)
-    parts = {source: Scores(measures) for source in sorted(set(photos.sources))}
+    parts = {source: Scores(measures, by_photo) for source in sorted(set(photos.sources))}
     for index, source in enumerate(photos.sources):
         photo = center_view(photos[index], size)
         parts[source].add(function(photo), photo)
-    whole = Scores(measures)
+    whole = Scores(measures, by_photo)
     for part in parts.values():
         whole.merge(part)
-    return whole.result(), {source: part.result() for source, part in parts.items()}
+    return whole, parts
 
 
 def _colorize_with(colorizer, saturation, working_size, input_scales, smoothing):

@@ -8,6 +8,7 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,11 @@ from .checkpoints import Colorizer, load_checkpoint, save_checkpoint
 from .dataset_check import find_broken
 from .datasets import open_photos
 from .devices import training_device
-from .evaluation import best_tint, calibrate_saturation, evaluate_by_source, gray_picture
+from .evaluation import best_tint, calibrate_saturation, gray_picture, score_by_source
 from .files import written_whole
 from .images import to_image, write_image
 from .inference import colorize_by_stage
+from .metrics import interval
 from .photos import CachedPhotos, Photos
 from .plotting import history
 from .recipes import TrainingConfig
@@ -185,6 +187,25 @@ def train_teacher_on_photos(
     return teacher
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate_weights` found; figures stand by their names, as in `metrics.Scores.result`.
+
+    Attributes:
+        figures: of each row: the gray picture, the tint, each network.
+        by_source: of each row and each source's photos; empty unless asked for.
+        differences: of each network but the first, the figures less those of the first, by a title such as "tuned - mine"; empty
+            unless intervals were asked for.
+        intervals: for each row and each difference the two ends between which a figure lies in 95 % of the sets of photos that
+            `metrics.Scores.resampled` draws, the same sets for all; empty unless asked for.
+    """
+
+    figures: dict[str, dict[str, float]]
+    by_source: dict[str, dict[str, dict[str, float]]]
+    differences: dict[str, dict[str, float]]
+    intervals: dict[str, dict[str, tuple[float, float]]]
+
+
 def evaluate_weights(
     weights: Iterable[str | os.PathLike | Colorizer],
     paths: Sequence[str | os.PathLike],
@@ -196,9 +217,10 @@ def evaluate_weights(
     smoothing: int | None = None,
     limit: int | None = None,
     by_source: bool = False,
+    intervals: bool = False,
     json_path: str | os.PathLike | None = None,
     report: Report = lambda line: None,
-) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, dict[str, float]]]]:
+) -> Evaluation:
     """A table of figures: the gray picture, the best tint, and each network.
 
     Args:
@@ -207,11 +229,12 @@ def evaluate_weights(
         size, saturation, working_size, input_scales, smoothing: as in `evaluation.evaluate`.
         limit: only so many photos, evenly spread over the set.
         by_source: whether the photos of each source, a folder or a name in a tar, are also measured apart.
+        intervals: whether to say also how sure the figures are with these photos, and each network's less those of the first.
         json_path: where to write the figures too.
         report: called with each line of the table.
 
     Returns:
-        For each row its figures by name; and for each row the figures of each source's photos, none unless asked for.
+        The figures, by row.
 
     Raises:
         FileNotFoundError, ValueError, OSError: as `datasets.open_photos`, `checkpoints.load_checkpoint` and `evaluate`.
@@ -231,11 +254,25 @@ def evaluate_weights(
     counts = dict(sorted(Counter(photos.sources).items())) if by_source else {}
     if counts:
         report("of them " + ", ".join(f"{count} of {source}" for source, count in counts.items()))
-    width = max([16, *(len(f"{row}, {source}") for row in rows for source in counts)])
+    first, *others = networks or [None]
+    pairs = {f"{name} - {first}": name for name in others} if intervals else {}
+    titles = [*rows, *(f"{row}, {source}" for row in rows for source in counts), *pairs]
+    width = max(16, *map(len, titles))
     report(_line("", [title for title, _ in COLUMNS.values()], width))
-    results, parts = {}, {}
+    found = Evaluation({}, {}, {}, {})
+    drawn: dict[str, dict[str, Tensor]] = {}
+
+    def report_row(title: str, figures: dict[str, float], sign: str = "") -> None:
+        report(_figures_line(title, figures, width, sign))
+        if title in drawn:
+            found.intervals[title] = {key: interval(values) for key, values in drawn[title].items()}
+            for words, ends in zip(
+                ("  95 % from", "         to"), ends_of(found.intervals[title]), strict=True
+            ):
+                report(_figures_line(words, ends, width, sign))
+
     for name, row in rows.items():
-        results[name], of_sources = evaluate_by_source(
+        scores, of_sources = score_by_source(
             row,
             photos,
             size=size,
@@ -243,18 +280,37 @@ def evaluate_weights(
             working_size=working_size,
             input_scales=input_scales,
             smoothing=smoothing,
+            by_photo=intervals,
         )
-        parts |= {name: of_sources} if by_source else {}
-        lines = {name: results[name]} | {f"{name}, {part}": row for part, row in parts.get(name, {}).items()}
-        for title, figures in lines.items():
-            cells = [f"{figures[key]:.{digits}f}" for key, (_, digits) in COLUMNS.items()]
-            report(_line(title, cells, width))
-    if json_path is not None:
-        found = {"photos": len(photos), "size": size, "figures": results}
+        found.figures[name] = scores.result()
+        if intervals:
+            drawn[name] = scores.resampled()
         if by_source:
-            found |= {"photos_by_source": counts, "figures_by_source": parts}
-        write_json(found, json_path)
-    return results, parts
+            found.by_source[name] = {part: one.result() for part, one in of_sources.items()}
+        report_row(name, found.figures[name])
+        for part, figures in found.by_source.get(name, {}).items():
+            report_row(f"{name}, {part}", figures)
+    for title, name in pairs.items():
+        less = {key: figure - found.figures[first][key] for key, figure in found.figures[name].items()}
+        found.differences[title] = less
+        drawn[title] = {key: values - drawn[first][key] for key, values in drawn[name].items()}
+        report_row(title, less, "+")
+    if json_path is not None:
+        content = {"photos": len(photos), "size": size, "figures": found.figures}
+        if by_source:
+            content |= {"photos_by_source": counts, "figures_by_source": found.by_source}
+        if intervals:
+            content |= {"differences": found.differences, "intervals": found.intervals}
+        write_json(content, json_path)
+    return found
+
+
+def ends_of(
+    intervals: Mapping[str, tuple[float, float]],
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The lower and the upper ends of a row's intervals, each by the figures' names."""
+    low, high = ({key: ends[place] for key, ends in intervals.items()} for place in (0, 1))
+    return low, high
 
 
 def write_json(value: Any, path: str | os.PathLike) -> None:
@@ -326,6 +382,11 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _figures_line(title: str, figures: dict[str, float], width: int, sign: str) -> str:
+    cells = [f"{figures[key]:{sign}.{digits}f}" for key, (_, digits) in COLUMNS.items()]
+    return _line(title, cells, width)
 
 
 def _line(name: str, cells: Iterable[str], width: int) -> str:

@@ -355,12 +355,13 @@ class Scores:
     """All figures of this module over photos that come one by one or in batches, of any sizes, in any order.
 
     Only sums are kept, so any number of photos fits. Each figure is what the function of its name returns for
-    all photos at once. `mean_saturation` and `colorfulness` are those of the predictions, and
+    all photos at once. With `by_photo` each photo's sums are kept, some hundred numbers, so that the figures can be `resampled`. `mean_saturation` and `colorfulness` are those of the predictions, and
     `hue_error_degrees_red` and its five sisters are the members of `hue_family_errors_degrees`.
 
     Args:
         measures: the names of the figures to compute, of `MEASURES`; None for all. `ssim` and `delta_e` take
             nearly half of the time, so leave them out where it counts.
+        by_photo: whether to keep what `resampled` needs.
 
     Raises:
         ValueError: if `measures` names something else, or nothing.
@@ -374,7 +375,7 @@ class Scores:
         {'saturation_ratio': 1.0, 'colorfulness_ratio': 1.0}
     """
 
-    def __init__(self, measures: Iterable[str] | None = None) -> None:
+    def __init__(self, measures: Iterable[str] | None = None, by_photo: bool = False) -> None:
         names = tuple(MEASURES if measures is None else measures)
         strangers = [name for name in names if name not in MEASURES]
         if strangers or not names:
@@ -382,6 +383,7 @@ class Scores:
             raise ValueError(f"measures must be some of {', '.join(MEASURES)}; got {got}")
         self._measures = {name: _MEASURES[name] for name in names}
         self._totals: dict[_Sums, Tensor] = {}
+        self._photos: list[dict[_Sums, Tensor]] | None = [] if by_photo else None
 
     def add(self, predicted: Tensor, true: Tensor) -> None:
         """Take one photo `(3, H, W)` or a batch `(B, 3, H, W)` into account.
@@ -390,17 +392,31 @@ class Scores:
             TypeError, ValueError: as all functions here; then nothing of the batch has been counted.
         """
         wanted = {sums for sums, _ in self._measures.values()}
-        for sums, amount in _totals(wanted, predicted=predicted, true=true).items():
-            self._totals[sums] = self._totals.get(sums, 0) + amount
+        self._count(list(_sums_by_photo(wanted, predicted=predicted, true=true)))
 
     def merge(self, other: Scores) -> None:
-        """Take the photos into account that another one has counted; ValueError if it counts for other measures."""
+        """Take the photos into account that another one has counted.
+
+        Raises:
+            ValueError: if it counts for other measures, or has not kept each photo's sums where this one keeps them.
+        """
         if other._measures.keys() != self._measures.keys():
             raise ValueError(
                 f"scores of {', '.join(other._measures)} cannot be merged into scores of {', '.join(self._measures)}"
             )
-        for sums, amount in other._totals.items():
-            self._totals[sums] = self._totals.get(sums, 0) + amount
+        if self._photos is None:
+            self._count([other._totals])
+        elif other._photos is None:
+            raise ValueError("scores without by_photo cannot be merged into scores with it")
+        else:
+            self._count(other._photos)
+
+    def _count(self, photos: list[dict[_Sums, Tensor]]) -> None:
+        for photo in photos:
+            for sums, amount in photo.items():
+                self._totals[sums] = self._totals.get(sums, 0) + amount
+        if self._photos is not None:
+            self._photos += photos
 
     def result(self) -> dict[str, float]:
         """The figures so far, by name.
@@ -411,6 +427,73 @@ class Scores:
         if not self._totals:
             raise ValueError("no photos to score: call add(predicted, true) first")
         return {name: finish(self._totals[sums]) for name, (sums, finish) in self._measures.items()}
+
+    def resampled(self, times: int = 1000, seed: int = 0) -> dict[str, Tensor]:
+        """The figures of as many other sets of photos, each drawn with replacement from those that were added: the bootstrap.
+
+        How far they lie apart says how much a figure hangs on which photos it was measured on. It does not say how
+        much another training of the network would change it, and photos of one kind, or of one place, make it too sure.
+
+        Args:
+            times: how many sets.
+            seed: of the draw. Scores of the same photos in the same order draw the same sets, so that the difference of two
+                networks' figures is one on the same photos in each.
+
+        Returns:
+            By name, float64 `(times,)`; NaN where a set's photos cannot tell. `interval` says between which numbers most of them lie.
+
+        Raises:
+            ValueError: without `by_photo`, if no photo has been added, or if `times` is less than 1.
+
+        Source:
+            Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapters 6 and 13.
+        """
+        if not self._photos:
+            raise ValueError(
+                "no photos to draw from: create Scores(by_photo=True) and call add(predicted, true) first"
+            )
+        if times < 1:
+            raise ValueError(f"times must be at least 1, got {times}")
+        count = len(self._photos)
+        draws = torch.from_numpy(np.random.default_rng(seed).integers(count, size=(times, count)))
+        sums_of = {
+            sums: torch.stack([photo[sums].double() for photo in self._photos]) for sums in self._totals
+        }
+        # Added up, not multiplied by how often they were drawn: a PSNR can be infinite, and 0 times that is NaN.
+        sets = {sums: [photos[draw].sum(0) for draw in draws] for sums, photos in sums_of.items()}
+        return {
+            name: torch.tensor([finish(one) for one in sets[sums]], dtype=torch.float64)
+            for name, (sums, finish) in self._measures.items()
+        }
+
+
+def interval(values: Tensor, level: float = 0.95) -> tuple[float, float]:
+    """Between which two of some values the middle share of them lies, such as of `Scores.resampled`: the percentile interval.
+
+    Args:
+        values: `(N,)`. NaN are left out.
+        level: the share, in (0, 1).
+
+    Returns:
+        The lower and the upper one, both among the values; NaN if all are.
+
+    Raises:
+        ValueError: if there are no values or `level` is out of range.
+
+    Example:
+        >>> interval(torch.arange(101.0), 0.9)
+        (5.0, 95.0)
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie in (0, 1), got {level}")
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"values must be (N,), not empty, got {tuple(values.shape)}")
+    known = values[~values.isnan()].sort().values
+    if not len(known):
+        return float("nan"), float("nan")
+    last, outside = len(known) - 1, (1 - level) / 2
+    # No mean of two neighbors: a PSNR can be infinite.
+    return known[round(outside * last)].item(), known[round((1 - outside) * last)].item()
 
 
 class _Photo:
@@ -594,15 +677,12 @@ def _figure(name: str, predicted: Tensor, true: Tensor) -> float:
 
 
 def _total(sums: _Sums, **images: Tensor) -> Tensor:
-    return _totals([sums], **images)[sums]
+    return sum(photo[sums] for photo in _sums_by_photo([sums], **images))
 
 
-def _totals(wanted: Iterable[_Sums], **images: Tensor) -> dict[_Sums, Tensor]:
-    totals: dict[_Sums, Tensor] = {}
+def _sums_by_photo(wanted: Iterable[_Sums], **images: Tensor) -> Iterator[dict[_Sums, Tensor]]:
     for group in _photos(**images):
-        for sums in wanted:
-            totals[sums] = totals.get(sums, 0) + sums(*group)
-    return totals
+        yield {sums: sums(*group) for sums in wanted}
 
 
 def _once(figure: Tensor | float) -> Tensor:

@@ -12,8 +12,8 @@ from pyramidcolor.evaluation import (
     best_tint,
     calibrate_saturation,
     evaluate,
-    evaluate_by_source,
     gray_picture,
+    score_by_source,
 )
 from pyramidcolor.images import sample_photo
 from pyramidcolor.inference import colorize
@@ -62,14 +62,14 @@ def test_a_source_is_measured_by_its_own_photos_and_all_by_all():
         sources = ("people", "things", "people")
 
     photos, measures = Named(PHOTOS), ["hue_error_degrees", "delta_e"]
-    whole, parts = evaluate_by_source(Tint(0.1, 0.4), photos, size=64, measures=iter(measures))
+    whole, parts = score_by_source(Tint(0.1, 0.4), photos, size=64, measures=iter(measures))
     assert list(parts) == ["people", "things"]
     for figures, chosen in ((whole, PHOTOS), (parts["people"], PHOTOS[::2]), (parts["things"], PHOTOS[1:2])):
-        assert figures == pytest.approx(evaluate(Tint(0.1, 0.4), chosen, size=64, measures=measures))
+        assert figures.result() == pytest.approx(evaluate(Tint(0.1, 0.4), chosen, size=64, measures=measures))
     empty = Named()
     empty.sources = ()
     with pytest.raises(ValueError, match="no photos to score"):
-        evaluate_by_source(Tint(0.1, 0.4), empty)
+        score_by_source(Tint(0.1, 0.4), empty)[0].result()
 
 
 @pytest.mark.parametrize("space", [HSV, LAB, YUV], ids=lambda space: space.name)

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -253,6 +254,42 @@ def test_the_table_tells_sources_apart_when_asked(album, tmp_path, weights, caps
     assert (
         found["figures_by_source"]["weights"]["street"] == json.loads(alone.read_text())["figures"]["weights"]
     )
+
+
+def test_the_table_tells_how_sure_its_figures_are_when_asked(album, tmp_path, weights, capsys):
+    other, json_path = tmp_path / "other.safetensors", tmp_path / "f.json"
+    save_checkpoint(replace(load_checkpoint(weights), saturation_gain=2.0), other)
+    words = [
+        "evaluate",
+        str(album),
+        "--weights",
+        weights,
+        str(other),
+        "--size",
+        "64",
+        "--json",
+        str(json_path),
+    ]
+    assert main([*words, "--intervals"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len({len(line) for line in lines[1:]}) == 1
+    ends = ["95 % from", "to"]
+    names = [line[:16].strip() for line in lines[2:]]
+    assert names[6:] == ["weights", *ends, "other", *ends, "other - weights", *ends]
+    found = json.loads(json_path.read_text())
+    figures, differences, intervals = found["figures"], found["differences"], found["intervals"]
+    assert list(intervals) == [*figures, "other - weights"]
+    for title, row in (figures | differences).items():
+        low, high = intervals[title]["chroma_error"]
+        assert low <= row["chroma_error"] <= high
+    name, row = "saturation_ratio", "other - weights"
+    assert differences[row][name] == figures["other"][name] - figures["weights"][name] > 0
+    low, high = intervals[row][name]
+    assert 0 < low < high  # more vivid on every photo
+    cells = [line.split()[-9] for line in lines[-3:]]
+    assert cells == [f"{differences[row][name]:+.2f}", f"{low:+.2f}", f"{high:+.2f}"]
+    assert main(words) == 0
+    assert "intervals" not in json.loads(json_path.read_text())
 
 
 def test_how_a_network_looks_and_smooths_can_be_told(album, tmp_path, weights, capsys):

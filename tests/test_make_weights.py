@@ -105,6 +105,8 @@ def test_weights_are_trained_first_and_measured_later(tool, tmp_path, monkeypatc
         "best",
         "best, one look",
         "best, not smoothed",
+        "best, 95 % from",
+        "best, 95 % to",
     ]
     assert "\n| 1 (3) |" in card  # its source is the name in the tar, before the dash
     assert "kept" not in card

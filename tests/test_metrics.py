@@ -15,7 +15,7 @@ from inputs import pixel
 
 from pyramidcolor import metrics
 from pyramidcolor.color import hsv_to_rgb, lab_to_rgb, rgb_to_hsv, rgb_to_lab
-from pyramidcolor.metrics import HUE_FAMILIES, MEASURES, Scores
+from pyramidcolor.metrics import HUE_FAMILIES, MEASURES, Scores, interval
 
 OF_ONE = [metrics.mean_saturation, metrics.colorfulness, metrics.chroma_error_of_gray]
 OF_PAIRS = [
@@ -415,6 +415,88 @@ def test_scores_of_parts_merge_into_those_of_the_whole():
     assert whole.result() == pytest.approx(figures(predicted, true), rel=1e-12, nan_ok=True)
     with pytest.raises(ValueError, match="scores of psnr cannot be merged into scores of psnr, ssim"):
         Scores(["psnr", "ssim"]).merge(Scores(["psnr"]))
+
+
+def test_figures_are_resampled_from_whole_photos():
+    # Half of the photos err by 20 degrees, half by 40, so that a set of n photos has an error of 20 + 20 k / n, k binomial.
+    photos, scores = 64, Scores(["hue_error_degrees", "psnr"], by_photo=True)
+    for photo in range(photos):
+        scores.add(pure_hues(20 + 20 * (photo % 2)), pure_hues(0))
+    drawn = scores.resampled(times=2000, seed=1)
+    errors = drawn["hue_error_degrees"]
+    assert errors.mean().item() == pytest.approx(30, abs=0.1)
+    assert errors.std().item() == pytest.approx(20 * 0.5 / photos**0.5, rel=0.06)
+    ks = (errors - 20) * photos / 20
+    assert ks.numpy() == pytest.approx(ks.round().numpy(), abs=1e-4)
+    low, high = interval(errors)
+    assert (low, high) == pytest.approx((30 - 1.96 * 1.25, 30 + 1.96 * 1.25), abs=0.35)
+    # Each set is one and the same for all figures: the PSNR of a set follows from its k.
+    psnrs = [scores_of(hue)["psnr"] for hue in (20, 40)]
+    expected = psnrs[0] + (psnrs[1] - psnrs[0]) * ks / photos
+    assert drawn["psnr"].numpy() == pytest.approx(expected.numpy())
+    assert (scores.resampled(2000, 2)["psnr"] != drawn["psnr"]).any()
+
+
+def scores_of(hue):
+    return figures(pure_hues(hue), pure_hues(0), ["psnr"])
+
+
+def test_two_networks_are_resampled_on_the_same_photos():
+    predicted, true = two_batches(6)
+    sides = [Scores(["chroma_error"], by_photo=True) for _ in range(2)]
+    better = predicted + (true - predicted) / 2
+    for photo in range(6):
+        sides[0].add(predicted[photo], true[photo])
+    parts = [Scores(["chroma_error"], by_photo=True) for _ in range(2)]
+    parts[0].add(better[:2], true[:2])
+    parts[1].add(better[2:], true[2:])
+    for part in parts:
+        sides[1].merge(part)
+    worse, less = (side.resampled()["chroma_error"] for side in sides)
+    apart = worse - less
+    assert apart.min() > 0  # better on every photo, so in every set
+    assert apart.std() < 0.9 * worse.std()
+    one = Scores(["chroma_error"], by_photo=True)
+    one.add(predicted[0], true[0])
+    assert set(one.resampled(5)["chroma_error"].tolist()) == {one.result()["chroma_error"]}
+
+
+def test_an_interval_leaves_out_what_is_not_known_and_keeps_what_is_infinite():
+    nan, infinite = float("nan"), float("inf")
+    assert interval(torch.tensor([nan, 3.0, 1.0, 2.0, nan]), 0.9) == (1, 3)
+    assert interval(torch.tensor([1.0, infinite]), 0.5) == (1, infinite)
+    assert all(math.isnan(end) for end in interval(torch.tensor([nan])))
+    photo = torch.full((3, 8, 8), 0.5)
+    scores = Scores(["psnr", "hue_error_degrees"], by_photo=True)
+    scores.add(photo, photo)
+    scores.add(photo, random_photos(3, 8, 8))
+    drawn = scores.resampled()
+    low, high = interval(drawn["psnr"])
+    assert math.isfinite(low)
+    assert high == infinite
+    assert drawn["hue_error_degrees"].isnan().any()  # a set of gray photos alone
+    assert interval(drawn["hue_error_degrees"]) == pytest.approx((90, 90))
+
+
+def test_what_cannot_be_resampled_is_an_error():
+    photo = random_photos(3, 8, 8)
+    with pytest.raises(ValueError, match=r"no photos to draw from: create Scores\(by_photo=True\)"):
+        Scores(by_photo=True).resampled()
+    sums_alone, kept = Scores(["psnr"]), Scores(["psnr"], by_photo=True)
+    sums_alone.add(photo, photo)
+    with pytest.raises(ValueError, match="no photos to draw from"):
+        sums_alone.resampled()
+    with pytest.raises(ValueError, match="without by_photo cannot be merged"):
+        kept.merge(sums_alone)
+    kept.add(photo, photo)
+    with pytest.raises(ValueError, match="times must be at least 1, got 0"):
+        kept.resampled(0)
+    for level in (0, 1, float("nan")):
+        with pytest.raises(ValueError, match="level must lie in"):
+            interval(torch.ones(3), level)
+    for values in (torch.ones(0), torch.ones(2, 2)):
+        with pytest.raises(ValueError, match=r"values must be \(N,\), not empty"):
+            interval(values)
 
 
 def test_the_functions_return_the_figures_of_scores():

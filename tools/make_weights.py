@@ -26,7 +26,14 @@ from pyramidcolor.budgets import budget
 from pyramidcolor.checkpoints import load_checkpoint, save_checkpoint
 from pyramidcolor.datasets import PhotoShards, open_photos
 from pyramidcolor.files import written_whole
-from pyramidcolor.jobs import COLUMNS, evaluate_weights, train_on_photos, train_teacher_on_photos, write_json
+from pyramidcolor.jobs import (
+    COLUMNS,
+    ends_of,
+    evaluate_weights,
+    train_on_photos,
+    train_teacher_on_photos,
+    write_json,
+)
 from pyramidcolor.photos import JoinedPhotos, Photos
 from pyramidcolor.recipes import HUE_BINS, PHASES, TrainingConfig, recipe
 from pyramidcolor.run_state import run_folder
@@ -262,8 +269,8 @@ def publish(name: str, out: Path, config: TrainingConfig, args: argparse.Namespa
         if any(getattr(colorizer, key) != value for key, value in plain.items()):
             measured.append(replace(colorizer, about=colorizer.about | {"name": f"{name}, {words}"}, **plain))
     validation = args.photos / "val"
-    rows, parts = evaluate_weights(
-        measured, [validation], by_source=True, report=lambda line: print(line, flush=True)
+    found = evaluate_weights(
+        measured, [validation], by_source=True, intervals=True, report=lambda line: print(line, flush=True)
     )
     counts = Counter(open_photos(validation).sources)
     records = read_history(out)
@@ -274,7 +281,8 @@ def publish(name: str, out: Path, config: TrainingConfig, args: argparse.Namespa
         Path(sys.argv[0]).name,
         *("PHOTOS" if word == str(args.photos) else word for word in sys.argv[1:]),
     ]
-    by_source = {f"{source} ({counts[source]})": figures for source, figures in parts[name].items()}
+    by_source = {f"{source} ({counts[source]})": figures for source, figures in found.by_source[name].items()}
+    low, high = ends_of(found.intervals[name])
     lines = [
         f"# Model card: `{name}`",
         "",
@@ -288,7 +296,9 @@ def publish(name: str, out: Path, config: TrainingConfig, args: argparse.Namespa
         "",
         f"Figures on {args.photos.name}/val at 256 x 256, by `python -m pyramidcolor evaluate`:",
         "",
-        *table(rows),
+        *table(found.figures | {f"{name}, 95 % from": low, f"{name}, 95 % to": high}),
+        "",
+        "Between the last two rows lie 95 % of the figures on photos drawn anew from these, by the same command with `--intervals`.",
         "",
         "By source, how many photos in brackets; the same command with `--by-source`:",
         "",
@@ -298,7 +308,7 @@ def publish(name: str, out: Path, config: TrainingConfig, args: argparse.Namespa
     lines += ["", notes.read_text(encoding="utf-8").strip() if notes.exists() else "Looked at: not yet."]
     with written_whole(folder / f"{name}.md") as part:
         part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    write_json(rows, folder / f"{name}.json")
+    write_json(found.figures, folder / f"{name}.json")
 
 
 def table(rows: dict[str, dict[str, float]]) -> list[str]:
