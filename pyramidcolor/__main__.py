@@ -289,7 +289,8 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hue-bins",
         action=argparse.BooleanOptionalAction,
-        help="let stage one say how likely each of 24 hues is, instead of naming one (default: as the recipe says; for best)",
+        help="let stage one say how likely each of 24 hues is, instead of naming one, and cells that look alike agree on it (default: as "
+        "the recipe says; for best)",
     )
     own = parser.add_argument_group("training", "default: as the recipe and the budget say")
     for name, (kind, count, text) in _TRAINING_ARGUMENTS.items():
@@ -394,7 +395,7 @@ def _like_start(config, path: str, recipe: str):
 def _train(args: argparse.Namespace) -> int:
     from .budgets import budget
     from .jobs import train_on_photos
-    from .recipes import HUE_BINS, PHASES, recipe
+    from .recipes import LIKELY_HUES, PHASES, recipe
 
     chosen = {"stage-one": PHASES[:1], "stage-two": PHASES[1:], "both": PHASES}
     phases, photos = PHASES, args.photos
@@ -413,8 +414,8 @@ def _train(args: argparse.Namespace) -> int:
             pyramid_net={**config.pyramid_net, "norm": args.norm},
         )
     if args.hue_bins is not None:
-        bins = HUE_BINS if args.hue_bins else 0
-        config = replace(config, low_scale_net={**config.low_scale_net, "hue_bins": bins})
+        likely = LIKELY_HUES if args.hue_bins else dict.fromkeys(LIKELY_HUES, 0)
+        config = replace(config, low_scale_net={**config.low_scale_net, **likely})
     if phases[0] != "stage-one" and not args.start:
         raise ValueError("stage-two needs a trained stage one: give its weights with --start")
     if args.teacher and args.teacher_share is None:

@@ -22,6 +22,10 @@ SCALE_READINGS = {"side": (16, 4), "area": (4, 2)}
 HUE_TEMPERATURE = 0.6
 """How much the likeliest hues count before the others in `LikelyPoint`; near 0 only the likeliest does, at 1 all as they are."""
 
+# By how much two cells differ that are alike by exp(-1/2): in place, in cells; in mean gray, of [-1, 1]; in the grays' standard deviation.
+_NEAR, _LIKE_GRAY, _LIKE_SPREAD = 6.0, 0.1, 0.04
+_ROWS = 1024  # cells whose likeness to all others is held in memory at a time
+
 
 class LowScaleNet(nn.Module):
     """Stage one: the chroma of a gray picture at the low scale, by twelve 3x3 convolutions (Fig. 2).
@@ -41,10 +45,12 @@ class LowScaleNet(nn.Module):
         hue_bins: 0, or into how many bins of hue, all round the circle, the twelfth convolution sorts instead of giving the two
             coordinates of a hue as a point, which are then the first two chroma channels: `LikelyPoint` gives them. A point can
             only name the middle of two likely hues, bins name both. The paper has none.
+        agreement: 0, or how much each other cell that looks the same counts where a cell says how likely the bins are, as in `agree`;
+            only with `hue_bins`.
 
     Raises:
-        ValueError: if `scales` is unknown, `widths` or `dilations` have the wrong length, or `input_factor` or `hue_bins` does not
-            fit.
+        ValueError: if `scales` is unknown, `widths` or `dilations` have the wrong length, or `input_factor`, `hue_bins` or `agreement`
+            does not fit.
 
     Example:
         >>> LowScaleNet()(torch.zeros(1, 1, 64, 96)).shape
@@ -60,9 +66,14 @@ class LowScaleNet(nn.Module):
         dilations: tuple[int, ...] = (1,) * 12,
         norm: bool = False,
         hue_bins: int = 0,
+        agreement: float = 0.0,
     ):
         super().__init__()
         low_factor, _ = scale_factors(scales)
+        if not agreement >= 0 or (agreement and not hue_bins):
+            raise ValueError(
+                f"agreement must be 0, or more with hue_bins, got {agreement} for {hue_bins} bins"
+            )
         if hue_bins and (hue_bins < 3 or chroma_channels < 2):
             raise ValueError(
                 "hue_bins must be 0, or at least 3 where two of the chroma channels are a point, "
@@ -79,7 +90,7 @@ class LowScaleNet(nn.Module):
                 f"input_factor must be a power of 2 that divides {low_factor}, got {input_factor}"
             )
         self.chroma_channels, self.low_factor, self.input_factor = chroma_channels, low_factor, input_factor
-        self.hue_bins = hue_bins
+        self.hue_bins, self.agreement = hue_bins, agreement
         answers = hue_bins + chroma_channels - 2 if hue_bins else chroma_channels
         halvings = (low_factor // input_factor).bit_length() - 1
         layers: list[nn.Module] = []
@@ -109,7 +120,25 @@ class LowScaleNet(nn.Module):
         Raises:
             ValueError: if the shape does not fit.
         """
-        return self.layers(self._seen(gray, shrunk))
+        seen = self._seen(gray, shrunk)
+        return self.chroma(self.layers[:-1](seen), seen) if self.agreement else self.layers(seen)
+
+    def chroma(self, answers: Tensor, gray: Tensor) -> Tensor:
+        """The chroma that answers come to: by the last activation, and before it, with `agreement`, by those of cells that look alike.
+
+        Args:
+            answers: as `answers` gives them.
+            gray: the picture that they are about, `(B, 1, H, W)` in [-1, 1], of any size that is a multiple of theirs.
+
+        Returns:
+            `(B, C, H / low_factor, W / low_factor)` in [-1, 1].
+        """
+        if self.agreement:
+            # Whatever the picture's size, what is compared are the grays that the network sees.
+            size = [side * self.low_factor // self.input_factor for side in answers.shape[-2:]]
+            shares = agree(answers[:, : self.hue_bins], resize(gray, size), self.agreement)
+            answers = torch.cat((shares, answers[:, self.hue_bins :].float()), 1)
+        return self.layers[-1](answers)
 
     def answers(self, gray: Tensor, shrunk: bool = False) -> Tensor:
         """What the twelfth convolution gives, before the last activation makes chroma of it.
@@ -173,6 +202,50 @@ class LikelyPoint(nn.Module):
         shares = (answers[:, : self.hue_bins] / HUE_TEMPERATURE).softmax(1)
         point = [(shares * axis[:, None, None]).sum(1) for axis in self.points]
         return torch.cat((torch.stack(point, 1), answers[:, self.hue_bins :].tanh()), 1)
+
+
+def agree(answers: Tensor, gray: Tensor, strength: float) -> Tensor:
+    """Shares of hues of which each cell has taken over something from all cells that look like it: one sky has one blue.
+
+    A cell's logarithms of shares become the weighed mean of its own, of weight 1, and those of all others. The weight of another is
+    `strength` times how much both are alike: a Gaussian of their distance, of the difference of their mean grays, and
+    of that of their grays' standard deviations, which tells even from rough. Many that are alike outvote one.
+
+    Args:
+        answers: `(B, bins, h, w)`, logarithms of shares up to a constant.
+        gray: the picture, `(B, 1, H, W)` in [-1, 1]; H and W are multiples of h and w.
+        strength: 0 changes nothing but the constant.
+
+    Returns:
+        Logarithms of shares up to a constant, `(B, bins, h, w)`, float32.
+
+    Source:
+        Kraehenbuehl and Koltun, "Efficient inference in fully connected CRFs with Gaussian edge potentials", NIPS 2011: the
+        kernel of Eq. 3, and one step of mean field, here as a mean of logarithms.
+
+    Example:
+        >>> sky = torch.tensor([[2.0, 2.0, 0.0], [0.0, 0.0, 1.0]]).reshape(1, 2, 1, 3)  # two say blue, one brown
+        >>> agree(sky, torch.zeros(1, 1, 8, 24), 1.0).argmax(1).tolist()
+        [[[0, 0, 0]]]
+    """
+    height, width = answers.shape[-2:]
+    with torch.autocast(answers.device.type, enabled=False):
+        gray, own = gray.float(), answers.float().log_softmax(1).flatten(2).mT
+        factor = gray.shape[-1] // width
+        mean = shrink(gray, factor)
+        spread = (shrink(gray.square(), factor) - mean.square()).clamp(min=0).sqrt()
+        places = torch.meshgrid(
+            *(torch.arange(side, device=gray.device) / _NEAR for side in (height, width)), indexing="ij"
+        )
+        places = torch.stack(places).expand(len(gray), -1, -1, -1)
+        looks = torch.cat((places, mean / _LIKE_GRAY, spread / _LIKE_SPREAD), 1).flatten(2).mT
+        agreed = []
+        for look, shares in zip(looks.split(_ROWS, 1), own.split(_ROWS, 1), strict=True):
+            alike = torch.exp(torch.cdist(look, looks).square() / -2)
+            # A cell is like itself, which must not count as another.
+            others, count = alike @ own - shares, alike.sum(-1, keepdim=True) - 1
+            agreed.append((shares + strength * others) / (1 + strength * count))
+        return torch.cat(agreed, 1).mT.reshape(answers.shape)
 
 
 class PyramidNet(nn.Module):

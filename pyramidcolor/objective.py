@@ -107,7 +107,7 @@ class PhaseStep(nn.Module):
                 low_chroma = net(gray)
             return self._loss(self.model.pyramid_net(low_chroma, gray), chroma, value)
         answers = net.answers(gray)
-        full_chroma = self.model.pyramid_net(net.layers[-1](answers), gray)
+        full_chroma = self.model.pyramid_net(net.chroma(answers, gray), gray)
         return self._loss(full_chroma, chroma, value) + self._low_loss(
             answers, rgb, chroma, value, net.low_factor
         )

@@ -14,6 +14,11 @@ HUE_BINS = 24
 """Bins of 15 degrees: in which `rebalance` counts how often a hue occurs, a teacher says how likely each is, and so does a stage one
 with `hue_bins`."""
 
+LIKELY_HUES = {"hue_bins": HUE_BINS, "agreement": 0.1}
+"""Arguments with which a `LowScaleNet` says how likely each hue is, and cells that look alike agree on it. The strength was chosen among
+0.03 to 1 on photos held out of the shipped weights' training and on those of their cards, seen as they are and in a mirror: on all, 0.06 to
+0.15 do as well."""
+
 REBALANCINGS = ("mixture", "power")
 """How a hue's frequency becomes its weight: Zhang's mixture with a uniform distribution, inverted; or a power of how often hues
 around it occur."""

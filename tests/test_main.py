@@ -376,6 +376,7 @@ def test_stage_one_can_be_told_to_say_how_likely_each_hue_is(album, tmp_path, ca
     assert main([*words, "--hue-bins"]) == 0
     trained = load_checkpoint(out)
     assert trained.model.low_scale_net.hue_bins == 24
+    assert trained.model.low_scale_net.agreement == 0.1
     assert main([*words[:3], "-o", str(tmp_path / "other.safetensors"), *TINY, "--no-hue-bins"]) == 0
     assert load_checkpoint(tmp_path / "other.safetensors").model.low_scale_net.hue_bins == 0
     capsys.readouterr()

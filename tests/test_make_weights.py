@@ -105,6 +105,7 @@ def test_weights_are_trained_first_and_measured_later(tool, tmp_path, monkeypatc
         "best",
         "best, one look",
         "best, not smoothed",
+        "best, no agreement",
         "best, 95 % from",
         "best, 95 % to",
     ]

@@ -1,6 +1,7 @@
 """The two stages: what they are built of, what each output sees, what they refuse."""
 
 import copy
+import itertools
 import math
 
 import pytest
@@ -9,12 +10,14 @@ from inputs import DEVICES
 from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate
 
-from pyramidcolor.images import enlarge_chroma
+from pyramidcolor import models
+from pyramidcolor.images import enlarge_chroma, resize
 from pyramidcolor.models import (
     LikelyPoint,
     LowScaleNet,
     PyramidNet,
     TwoStageColorizer,
+    agree,
     initialize_he,
     scale_factors,
 )
@@ -384,6 +387,67 @@ def test_with_bins_the_answers_are_shares_and_the_chroma_is_their_point():
     assert plain(gray).equal(plain.answers(gray).tanh())
 
 
+def agree_slowly(answers, gray, strength):
+    """By the words of its docstring, cell by cell."""
+    height, width = answers.shape[-2:]
+    factor = gray.shape[-1] // width
+    squares = gray[0].unfold(0, factor, factor).unfold(1, factor, factor).reshape(height, width, -1)
+    mean, spread = squares.mean(-1), squares.std(-1, correction=0)
+    own, found = answers.log_softmax(0), torch.empty_like(answers)
+    for row, column in itertools.product(range(height), range(width)):
+        total, weights = own[:, row, column].clone(), 1.0
+        for i, j in itertools.product(range(height), range(width)):
+            if (i, j) != (row, column):
+                apart = ((i - row) ** 2 + (j - column) ** 2) / 6.0**2
+                apart += ((mean[i, j] - mean[row, column]) / 0.1) ** 2
+                apart += ((spread[i, j] - spread[row, column]) / 0.04) ** 2
+                weight = strength * math.exp(-apart / 2)
+                total, weights = total + weight * own[:, i, j], weights + weight
+        found[:, row, column] = total / weights
+    return found
+
+
+@pytest.mark.parametrize("rows", [1024, 7])
+def test_cells_agree_with_those_that_look_alike(rows, monkeypatch):
+    monkeypatch.setattr(models, "_ROWS", rows)  # a large picture's cells are taken in parts
+    answers, gray = 4 * uniform(2, 5, 3, 4), uniform(2, 1, 24, 32) * 0.3
+    expected = torch.stack([agree_slowly(*one, 0.4) for one in zip(answers, gray, strict=True)])
+    torch.testing.assert_close(agree(answers, gray, 0.4), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(agree(answers, gray, 0), answers.log_softmax(1), rtol=1e-4, atol=1e-4)
+    with torch.autocast("cpu", torch.bfloat16):  # in bf16 the hues would come in steps
+        torch.testing.assert_close(agree(answers, gray, 0.4), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_one_sky_has_one_hue_and_what_stands_before_it_has_its_own():
+    answers = torch.zeros(1, 24, 4, 8)
+    answers[:, 3] = 2.0  # the sky: blue
+    answers[0, [3, 9], 1, 2] = answers.new_tensor([0.0, 2.0])  # but for one cell
+    gray = torch.full((1, 1, 64, 128), 0.5)
+    answers[0, [3, 9], :, 6:] = answers.new_tensor([0.0, 2.0])[:, None, None]  # a dark wall
+    gray[..., 96:] = -0.5
+    hues = agree(answers, gray, 0.1)[0].argmax(0)
+    assert (hues[:, :6] == 3).all()
+    assert (hues[:, 6:] == 9).all()
+    rough = gray.clone()  # of the same mean gray
+    rough[..., 16:32, 32:48] += uniform(16, 16).sign() * 0.3
+    assert agree(answers, rough, 0.1)[0, :, 1, 2].argmax() == 9
+
+
+@pytest.mark.parametrize("input_factor", [1, 2, 4])
+def test_a_network_whose_cells_agree_gives_the_point_of_what_they_agree_on(input_factor):
+    options = {"chroma_channels": 3, "hue_bins": 24, "widths": THIN, "input_factor": input_factor}
+    net, alone = built(LowScaleNet, agreement=0.3, **options), built(LowScaleNet, **options)
+    gray = uniform(2, 1, 32, 48)
+    answers, seen = net.answers(gray), resize(gray, (32 // input_factor, 48 // input_factor))
+    assert answers.equal(alone.answers(gray))  # what is trained by cross-entropy stays each cell's own
+    agreed = torch.cat((agree(answers[:, :24], seen, 0.3), answers[:, 24:]), 1)
+    assert net(gray).equal(LikelyPoint(24)(agreed))
+    assert not net(gray).allclose(alone(gray), atol=1e-3)
+    assert net(seen, shrunk=True).equal(net(gray))
+    assert net.chroma(answers, gray).equal(net(gray))  # as the last phase of training has it
+    assert net(gray[:1]).allclose(net(gray)[:1], atol=1e-6)
+
+
 # Errors
 
 
@@ -401,6 +465,12 @@ def test_with_bins_the_answers_are_shares_and_the_chroma_is_their_point():
         (LowScaleNet, {"hue_bins": 2, "chroma_channels": 3}, "hue_bins must be .*, got 2 for 3 channels"),
         (LowScaleNet, {"hue_bins": -1, "chroma_channels": 3}, "hue_bins must be .*, got -1 for 3 channels"),
         (LowScaleNet, {"hue_bins": 24, "chroma_channels": 1}, "hue_bins must be .*, got 24 for 1 channels"),
+        (LowScaleNet, {"agreement": 0.1}, "agreement must be .* with hue_bins, got 0.1 for 0 bins"),
+        (
+            LowScaleNet,
+            {"hue_bins": 24, "chroma_channels": 3, "agreement": -1.0},
+            "agreement must be 0, or more .*, got -1.0",
+        ),
         (PyramidNet, {"hue_channel": 2}, "hue_channel must be one of 0 to 1 or None, got 2"),
         (PyramidNet, {"hue_channel": -1}, "hue_channel must be one of 0 to 1 or None, got -1"),
     ],

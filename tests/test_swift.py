@@ -21,7 +21,9 @@ def network(norm=True, hue_bins=0):
         torch.manual_seed(0)
         widths = {"low_width": 8, "middle_width": 8, "full_width": 8}
         model = build_colorizer(
-            "hsv-point", {"norm": norm, "widths": (8,) * 11, "hue_bins": hue_bins}, widths | {"norm": norm}
+            "hsv-point",
+            {"norm": norm, "widths": (8,) * 11, "hue_bins": hue_bins, "agreement": 0.1 if hue_bins else 0.0},
+            widths | {"norm": norm},
         ).model
     with torch.no_grad():
         model.train()(GRAY)
@@ -76,17 +78,9 @@ def test_an_unknown_precision_is_refused():
         swift_chroma(network(), GRAY, "half")
 
 
-@pytest.mark.parametrize(
-    ("names", "most", "nearly_all"),
-    [
-        pytest.param(sorted(set(SAMPLE_PHOTOS) - {"rocket"}), 8, 4, id="one likely hue"),
-        # Where two hues are equally likely, as in its night sky, rounding decides how far the answer lies toward either.
-        pytest.param(["rocket"], 12, 6, id="two likely hues"),
-    ],
-)
-def test_bf16_moves_the_colors_of_real_photos_by_a_few_steps(names, most, nearly_all):
+def test_bf16_moves_the_colors_of_real_photos_by_a_few_steps():
     network, differences = load_pretrained(), []
-    for name in names:
+    for name in SAMPLE_PHOTOS:
         photo = getattr(skimage.data, name)()
         exact, rounded = (colorize(photo, network, precision=one).astype(int) for one in ("fp32", "bf16"))
         np.testing.assert_array_equal(exact.max(-1), rounded.max(-1))  # V is the photo's in both
@@ -94,6 +88,6 @@ def test_bf16_moves_the_colors_of_real_photos_by_a_few_steps(names, most, nearly
     together = np.concatenate(differences)
     assert together.max() > 0  # otherwise it was not bf16
     # docs/performance.md states these bounds.
-    assert together.max() <= most
-    assert np.quantile(together, 0.999) <= nearly_all
+    assert together.max() <= 8
+    assert np.quantile(together, 0.999) <= 4
     assert together.mean() < 0.5

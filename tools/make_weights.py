@@ -11,6 +11,7 @@ continued by the same command. Its state stays in `runs/`; the weights and the c
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import platform
 import shlex
@@ -35,7 +36,7 @@ from pyramidcolor.jobs import (
     write_json,
 )
 from pyramidcolor.photos import JoinedPhotos, Photos
-from pyramidcolor.recipes import HUE_BINS, PHASES, TrainingConfig, recipe
+from pyramidcolor.recipes import LIKELY_HUES, PHASES, TrainingConfig, recipe
 from pyramidcolor.run_state import run_folder
 from pyramidcolor.splits import split_by_file, split_photos
 from pyramidcolor.training import read_history
@@ -48,7 +49,7 @@ LESS = {"best": {9: 16}}
 """How many channels less than that come out of a convolution, by its place: they pay for the bins of hue, so that `best` has no more
 numbers than `paper`. Still a multiple of 16, which processors compute fastest."""
 
-STAGE_ONE = {"best": {"input_factor": 2, "hue_bins": HUE_BINS}}
+STAGE_ONE = {"best": {"input_factor": 2, **LIKELY_HUES}}
 """In what the shipped networks' stage one differs from the recipe's, apart from its widths."""
 
 SHIPPED = {
@@ -264,10 +265,15 @@ def publish(name: str, out: Path, config: TrainingConfig, args: argparse.Namespa
         raise ValueError(f"{path} has {path.stat().st_size:,} bytes, and {LARGEST:,} are the most")
     colorizer = load_checkpoint(path)
     measured = [colorizer]
-    # What the other looks and the smoothing are worth.
+    # What the other looks, the smoothing and the agreement are worth.
     for words, plain in (("one look", {"input_scales": (1.0,)}), ("not smoothed", {"smoothing": 0})):
         if any(getattr(colorizer, key) != value for key, value in plain.items()):
             measured.append(replace(colorizer, about=colorizer.about | {"name": f"{name}, {words}"}, **plain))
+    if colorizer.model.low_scale_net.agreement:
+        alone = copy.deepcopy(colorizer.model)
+        alone.low_scale_net.agreement = 0.0
+        about = colorizer.about | {"name": f"{name}, no agreement"}
+        measured.append(replace(colorizer, about=about, model=alone))
     validation = args.photos / "val"
     found = evaluate_weights(
         measured, [validation], by_source=True, intervals=True, report=lambda line: print(line, flush=True)
