@@ -267,6 +267,8 @@ def test_the_table_tells_how_sure_its_figures_are_when_asked(album, tmp_path, we
         str(other),
         "--size",
         "64",
+        "--limit",
+        "8",
         "--json",
         str(json_path),
     ]
