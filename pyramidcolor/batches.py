@@ -141,7 +141,8 @@ class BatchReader:
         joint = batch_size * world
         if len(order) < joint:
             raise ValueError(
-                f"an epoch of {len(order)} photos does not fill one batch of {joint}; choose smaller batches"
+                f"an epoch of {len(order)} photos does not fill one batch of {joint}; "
+                "choose smaller batches or a longer epoch"
             )
         self._photos, self._size, self._smallest_crop, self._threads = photos, size, smallest_crop, threads
         starts = range(0, len(order) - joint + 1, joint)

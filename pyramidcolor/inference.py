@@ -500,6 +500,8 @@ def _working_gray(gray: Tensor, colorizer: Colorizer, working_size: int | None) 
 
 
 def _vivid_chroma(small: Tensor, colorizer: Colorizer, saturation: float, precision: str = "fp32") -> Tensor:
+    if not saturation >= 0:
+        raise ValueError(f"saturation must be at least 0, got {saturation}")
     chroma = _chroma_of_working_gray(small, colorizer, precision)
     return amplify(chroma, saturation * colorizer.saturation_gain, colorizer.color_space)
 

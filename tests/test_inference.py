@@ -173,7 +173,7 @@ def test_what_is_no_photo_is_refused_by_name_and_reason(colorizer, photo, error,
 
 
 def test_other_arguments_out_of_range_are_refused(colorizer):
-    with pytest.raises(ValueError, match="gain must be at least 0"):
+    with pytest.raises(ValueError, match=r"saturation must be at least 0, got -"):
         colorize(GRADIENT, colorizer, saturation=-1)
     with pytest.raises(ValueError, match="working_size must be at least 16"):
         colorize(GRADIENT, colorizer, working_size=8)

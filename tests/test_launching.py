@@ -1,7 +1,11 @@
 """The command line in processes of its own: ended, killed, failed, late."""
 
 import os
+import re
+import shlex
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -74,3 +78,20 @@ def test_a_command_that_ends_before_it_could_be_killed_is_an_error():
 def test_a_command_that_takes_too_long_is_ended(folder):
     with pytest.raises(TimeoutError, match="no end after"):
         run_command(words(folder, "late.safetensors", 500), timeout=0.2)
+
+
+def test_the_rehearsal_that_the_page_prints_starts_two_processes(folder):
+    page = (Path(__file__).parent.parent / "docs/how-to/several-gpus.md").read_text()
+    (printed,) = re.findall(
+        r"^ACCELERATE_USE_CPU=true accelerate (.+?) -m pyramidcolor train", page, re.DOTALL | re.M
+    )
+    options = shlex.split(printed.replace("\\\n", " "))
+    launcher = [sys.executable, "-m", "accelerate.commands.accelerate_cli", *options, "-m", "pyramidcolor"]
+    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "USE_LIBUV": "0"}
+    training = [str(word) for word in words(folder, "rehearsal.safetensors", 1)]
+    done = subprocess.run(
+        [*launcher, *training], env=environment, capture_output=True, text=True, timeout=180
+    )
+    (said,) = [line for line in done.stdout.splitlines() if line.startswith("training on")]
+    assert done.returncode == 0
+    assert said.endswith("2 processes")
