@@ -230,6 +230,9 @@ def hue_weights(
     Returns:
         `HUE_BINS` weights whose mean over pixels, each as heavy as its saturation times its value, is 1.
 
+    Raises:
+        ValueError: if all photos that are read are gray.
+
     Source:
         Zhang, Isola and Efros, "Colorful image colorization", ECCV 2016, Eq. 4, with bins of hue in place of bins of ab.
     """
@@ -241,7 +244,9 @@ def hue_weights(
             return [1.0] * HUE_BINS
         weight = (chroma[:, space.saturation_channel].unsqueeze(1) + 1) * (gray + 1) / 4
         counts.scatter_add_(0, hue_bin(hue).flatten(), weight.flatten().double())
-    share = counts / counts.sum().clamp(min=1e-12)
+    if not counts.sum():
+        raise ValueError("the photos have no color to learn from: all that were looked at are gray")
+    share = counts / counts.sum()
     if rebalancing == "power":
         near = {-2: 0.5, -1: 1, 0: 1, 1: 1, 2: 0.5}  # bins of 15 degrees, the outermost by half
         around = sum(part * share.roll(step) for step, part in near.items())

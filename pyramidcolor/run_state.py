@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from .checkpoints import FORMAT, load_tensors, save_tensors
+
+_SOME_PHOTOS = 8
+_ROUNDING = 0.004  # one step of 255 in every pixel
 
 
 def run_folder(out: str | os.PathLike) -> Path:
@@ -74,6 +78,43 @@ def check_settings(out: str | os.PathLike, before: Mapping[str, Any], now: Mappi
             f"{run_folder(out)} holds a run with another config: {', '.join(changed)}. Continue it with the same "
             "arguments, choose another output, or remove the folder to begin anew"
         )
+
+
+def describe_photos(photos: Sequence[Tensor]) -> dict[str, Any]:
+    """What tells one set of photos from another without reading all of it.
+
+    Args:
+        photos: photos `(3, H, W)` in [0, 1], with `names` or without.
+
+    Returns:
+        How many there are, a word that stands for their names in their order, and the means of some of them, evenly spread.
+    """
+    digest = hashlib.sha256("\0".join(getattr(photos, "names", ())).encode("utf-8", "surrogateescape"))
+    spread = range(0, len(photos), max(1, len(photos) // _SOME_PHOTOS))[:_SOME_PHOTOS]
+    means = [photos[place].mean().item() for place in spread]
+    return {"count": len(photos), "names": digest.hexdigest(), "means": means}
+
+
+def check_photos(
+    out: str | os.PathLike, before: Mapping[str, dict[str, Any]], now: Mapping[str, dict[str, Any]]
+) -> None:
+    """ValueError unless a run goes on with the photos that it began with.
+
+    Args:
+        out: the weights file.
+        before, now: for each purpose, such as "training", what `describe_photos` said of the set; a purpose that `before` does not
+            name is not compared.
+    """
+    for purpose, photos in before.items():
+        other = now[purpose]
+        same = all(photos[key] == other[key] for key in ("count", "names"))
+        # Another machine's JPEG decoder may round otherwise.
+        if not same or not np.allclose(photos["means"], other["means"], 0, _ROUNDING):
+            counts = f"{photos['count']:,}, now {other['count']:,}"
+            raise ValueError(
+                f"{run_folder(out)} holds a run with other photos for {purpose} (was {counts}). Continue it with the same, "
+                "choose another output, or remove the folder to begin anew"
+            )
 
 
 def fingerprint(network: nn.Module) -> str:

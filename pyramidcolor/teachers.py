@@ -25,8 +25,10 @@ from .colorspaces import HSV_POINT, hue_of, shrink_chroma
 from .devices import choose_precision, training_device
 from .objective import HUE_BINS, hue_entropy, hue_histogram, hue_weights
 from .run_state import (
+    check_photos,
     check_settings,
     copy_tensors,
+    describe_photos,
     load_state,
     moments,
     restore_moments,
@@ -251,7 +253,7 @@ def train_teacher(
 
     Raises:
         ValueError: if there are no photos, or none to validate on, or no epochs, or an epoch fills no batch, or the folder holds a
-            run with other arguments.
+            run with other arguments or other photos.
         TrainingDivergedError: if the loss is no number any more.
         ModuleNotFoundError: as `Teacher`.
         OSError: if the file cannot be written.
@@ -264,7 +266,8 @@ def train_teacher(
         raise ValueError(f"epochs must be at least 1, got {epochs}")
     batch_size = min(batch_size, len(photos))
     device = device or training_device()
-    run = _Run(out, choose_precision(precision, device))
+    seen = {"training": describe_photos(photos), "validation": describe_photos(validation)}
+    run = _Run(out, choose_precision(precision, device), seen)
     settings = {
         "epochs": epochs,
         "epoch_photos": epoch_photos,
@@ -330,8 +333,8 @@ def train_teacher(
 class _Run:
     """How far a teacher's training is, and its files."""
 
-    def __init__(self, out: str | os.PathLike, precision: str):
-        self.out, self.precision = out, precision
+    def __init__(self, out: str | os.PathLike, precision: str, photos: dict[str, dict[str, Any]]):
+        self.out, self.precision, self.photos = out, precision, photos
         self.epoch, self.best = 0, math.inf
         self.best_weights: dict[str, Tensor] = {}
 
@@ -342,6 +345,7 @@ class _Run:
             return
         kinds, metadata = load_state(path, ("learned", "best", "adam"))
         check_settings(self.out, json.loads(metadata["settings"]), settings)
+        check_photos(self.out, json.loads(metadata.get("photos", "{}")), self.photos)
         load_weights(teacher.learned, kinds["learned"], path)
         restore_moments(optimizer, kinds["adam"])
         progress = json.loads(metadata["progress"])
@@ -371,6 +375,7 @@ class _Run:
         progress = {"epoch": self.epoch, "best": self.best}
         metadata = {
             "settings": json.dumps(settings),
+            "photos": json.dumps(self.photos),
             "progress": json.dumps(progress),
             "precision": self.precision,
         }

@@ -11,7 +11,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from .checkpoints import (
     Colorizer,
     build_colorizer,
     colorizer_metadata,
+    load_checkpoint,
     load_weights,
     save_checkpoint,
 )
@@ -36,8 +37,10 @@ from .objective import PhaseStep, hue_weights
 from .recipes import PHASES, TrainingConfig
 from .resident import ResidentPhotos, ResidentReader, on_device
 from .run_state import (
+    check_photos,
     check_settings,
     copy_tensors,
+    describe_photos,
     fingerprint,
     load_state,
     moments,
@@ -110,7 +113,7 @@ def train(
         config: what to compute.
         out: the weights file to write after every epoch, `*.safetensors`; the state of the run goes into the folder
             `NAME-run` beside it, with `history.jsonl`. If that folder holds a run of the same config, it is continued;
-            if it is complete, nothing is left to do. None to write nothing.
+            if it is complete, nothing is left to do but to write what is missing. None to write nothing.
         start: a network to go on with, instead of random weights: for stage two alone, say.
         detail_photos: photos for the second and third phase, where fine detail counts; the same ones if None.
         about: stored with the weights.
@@ -124,7 +127,8 @@ def train(
         want to keep. Epochs of a continued run that lie in the past are not repeated; see `read_history`.
 
     Raises:
-        ValueError: if an epoch does not fill a batch, a set is empty, or `out` holds a run of another config.
+        ValueError: if an epoch does not fill a batch, a set is empty, or `out` holds a run of another config, other photos, or another
+            start.
         TrainingDivergedError: with what to try.
         OSError: if a file cannot be written; the one before is then untouched.
     """
@@ -135,6 +139,7 @@ def train(
         raise ValueError(
             f"training needs photos on both sides, got {len(photos)} and {len(validation)} for validation"
         )
+    run.check_photos({"training": photos, "validation": validation, "detail": detail_photos})
     while run.phase is not None:
         chosen = photos if run.phase == "stage-one" or detail_photos is None else detail_photos
         yield from run.train_phase(chosen, validation)
@@ -193,6 +198,8 @@ class Run:
         self._best_weights: dict[str, Tensor] = {}
         self._moments: dict[str, Tensor] = {}
         self._resident: dict[int, tuple[Sequence[Tensor], ResidentPhotos | None]] = {}
+        self._photos: dict[str, dict[str, Any]] = {}
+        self._start = None if start is None else fingerprint(start.model)
         if self.out is not None:
             self._prepare_files()
         self.colorizer.model.eval()  # a run that is already over is not trained, and goes to its user like this
@@ -201,6 +208,15 @@ class Run:
     def phase(self) -> str | None:
         """The phase that is under way or next, or None after the last."""
         return self.config.phases[self._place] if self._place < len(self.config.phases) else None
+
+    def check_photos(self, sets: Mapping[str, Sequence[Tensor] | None]) -> None:
+        """ValueError unless a continued run goes on with the photos, by purpose, that it began with."""
+        if self.out is not None:
+            now = {
+                purpose: describe_photos(() if photos is None else photos) for purpose, photos in sets.items()
+            }
+            check_photos(self.out, self._photos, now)
+            self._photos = now
 
     def train_phase(
         self, photos: Sequence[Tensor], validation: Sequence[Tensor]
@@ -290,12 +306,13 @@ class Run:
             total = total.to(device) + loss.detach().float()
         seconds = time.perf_counter() - started
         train_loss = self.accelerator.reduce(total / len(reader), "mean").item()
-        self._check_convergence(train_loss, phase)
+        validation_loss = self._validation_loss(step, validation)
+        self._check_convergence(train_loss, validation_loss, phase)
         return EpochRecord(
             phase,
             self._epoch + 1,
             train_loss,
-            self._validation_loss(step, validation),
+            validation_loss,
             rate,
             seconds,
             len(reader) * config.batch_size / seconds,
@@ -328,13 +345,13 @@ class Run:
         first = self.accelerator.process_index * share
         return torch.from_numpy(parts[first : first + share])
 
-    def _check_convergence(self, train_loss: float, phase: str) -> None:
+    def _check_convergence(self, train_loss: float, validation_loss: float, phase: str) -> None:
         first = next((record.train_loss for record in self.records if record.phase == phase), math.inf)
-        if math.isfinite(train_loss) and train_loss <= _DIVERGED * first:
+        if math.isfinite(train_loss + validation_loss) and train_loss <= _DIVERGED * first:
             return
-        kept = f" The last good checkpoint is {self._state_path}." if self.out and self.records else ""
+        kept = f" {self.out} holds the last good weights." if self.out and self.records else ""
         raise TrainingDivergedError(
-            f"the loss became {train_loss:g} in {phase}, epoch {self._epoch + 1}. Try a smaller learning rate, "
+            f"the loss became {train_loss:g} ({validation_loss:g} in validation) in {phase}, epoch {self._epoch + 1}. Try a smaller learning rate, "
             f'normalization (norm=True in low_scale_net), or precision "fp32".{kept}'
         )
 
@@ -386,6 +403,7 @@ class Run:
             raise ValueError(f"{self.out} must end in .safetensors")
         if self._is_everywhere(self._state_path):
             self._load()
+            self._mend_files()
         elif self.accelerator.is_main_process:
             run_folder(self.out).mkdir(parents=True, exist_ok=True)
         self.accelerator.wait_for_everyone()
@@ -415,6 +433,8 @@ class Run:
             "progress": json.dumps(progress),
             "precision": self.precision,
             "teacher": json.dumps(self._teacher_fingerprint()),
+            "start": json.dumps(self._start),
+            "photos": json.dumps(self._photos),
             "records": json.dumps([asdict(record) for record in self.records]),
         }
         kinds = {
@@ -423,9 +443,25 @@ class Run:
             "adam": self._moments,
         }
         save_state(self._state_path, kinds, metadata)
+        self._write_history()
+        save_checkpoint(self.colorizer, self.out)
+
+    def _write_history(self) -> None:
         with written_whole(self._state_path.with_name("history.jsonl")) as part:
             part.write_text("".join(json.dumps(asdict(record)) + "\n" for record in self.records))
-        save_checkpoint(self.colorizer, self.out)
+
+    def _mend_files(self) -> None:
+        """Write history and weights of a run that was killed after its state and before them, or whose files are gone."""
+        if not self.accelerator.is_main_process:
+            return
+        self._write_history()
+        try:
+            written = fingerprint(load_checkpoint(self.out).model)
+        except (FileNotFoundError, ValueError):
+            written = None
+        # Weights that are there are left alone: their saturation may be calibrated.
+        if written != fingerprint(self.colorizer.model):
+            save_checkpoint(self.colorizer, self.out)
 
     def _load(self) -> None:
         kinds, metadata = load_state(self._state_path, ("model", "best", "adam"))
@@ -438,6 +474,12 @@ class Run:
                 f"{run_folder(self.out)} holds a run that learned from another teacher. Continue it with the same one, choose "
                 "another output, or remove the folder to begin anew"
             )
+        if json.loads(metadata.get("start", json.dumps(self._start))) != self._start:
+            raise ValueError(
+                f"{run_folder(self.out)} holds a run that began with other weights. Continue it with the same ones, choose another "
+                "output, or remove the folder to begin anew"
+            )
+        self._photos = json.loads(metadata.get("photos", "{}"))
         load_weights(self.colorizer.model, kinds["model"], self._state_path)
         progress = json.loads(metadata["progress"])
         self._place, self._epoch, self._best = progress["place"], progress["epoch"], progress["best"]

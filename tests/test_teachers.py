@@ -216,6 +216,15 @@ def test_a_teaching_with_other_arguments_is_refused_and_says_which(stopped):
     assert path.read_bytes() == before
 
 
+def test_a_teaching_with_other_photos_is_refused(stopped):
+    _, _, path, _, _ = stopped
+    before = path.read_bytes()
+    darker = [photo / 2 for photo in Striped(16)]
+    with pytest.raises(ValueError, match="halves-run holds a run with other photos for training"):
+        train_teacher(darker, Striped(4), path, epochs=2, batch_size=8, precision="fp32")
+    assert path.read_bytes() == before
+
+
 def test_a_teacher_is_not_made_of_nothing(tmp_path):
     for photos, validation in ((0, 4), (4, 0)):
         with pytest.raises(ValueError, match=f"got {photos} and {validation}"):

@@ -15,14 +15,22 @@ import pytest
 import torch
 from accelerate import Accelerator
 
+from pyramidcolor import training
 from pyramidcolor.batches import center_view, mix_views
-from pyramidcolor.checkpoints import build_colorizer, load_checkpoint, load_tensors, save_tensors
+from pyramidcolor.checkpoints import (
+    build_colorizer,
+    load_checkpoint,
+    load_tensors,
+    save_checkpoint,
+    save_tensors,
+)
 from pyramidcolor.colorspaces import COLOR_SPACES, HSV, HSV_POINT, LAB, hue_of
 from pyramidcolor.evaluation import evaluate
 from pyramidcolor.images import resize, sample_photo
 from pyramidcolor.inference import predict_chroma
 from pyramidcolor.objective import HUE_BINS, PhaseStep, hue_entropy, hue_histogram, hue_weights
 from pyramidcolor.recipes import PHASES, TrainingConfig
+from pyramidcolor.run_state import check_photos, describe_photos
 from pyramidcolor.scenes import SyntheticScenes
 from pyramidcolor.training import (
     Run,
@@ -187,6 +195,86 @@ def test_a_run_can_start_from_a_weights_file_of_the_same_network_only(tmp_path):
 def test_a_finished_run_has_nothing_left_to_do(tmp_path):
     finish(out=tmp_path / "my.safetensors")
     assert list(train(Colored(), Colored(), CONFIG, tmp_path / "my.safetensors")) == []
+
+
+def test_a_run_killed_between_its_last_two_files_writes_the_weights_when_it_is_called_again(
+    tmp_path, monkeypatch
+):
+    _, wanted = finish()
+    out = tmp_path / "my.safetensors"
+    running = train(Colored(), Colored(), CONFIG, out)
+    for _ in range(4):
+        next(running)
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "save_checkpoint", killed)
+        with pytest.raises(KeyboardInterrupt):
+            next(running)
+    assert list(train(Colored(), Colored(), CONFIG, out)) == []
+    for name, tensor in load_checkpoint(out).model.state_dict().items():
+        assert torch.equal(tensor, wanted.model.state_dict()[name]), name
+    assert len(read_history(out)) == 5
+
+
+def killed(*_):
+    raise KeyboardInterrupt
+
+
+def test_lost_weights_of_a_finished_run_come_back_and_calibrated_ones_stay(tmp_path):
+    out = tmp_path / "my.safetensors"
+    _, colorizer = finish(out=out)
+    save_checkpoint(replace(colorizer, saturation_gain=1.5), out)
+    assert list(train(Colored(), Colored(), CONFIG, out)) == []
+    assert load_checkpoint(out).saturation_gain == 1.5
+    out.unlink()
+    assert list(train(Colored(), Colored(), CONFIG, out)) == []
+    for name, tensor in load_checkpoint(out).model.state_dict().items():
+        assert torch.equal(tensor, colorizer.model.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("purpose", ["training", "validation", "detail"])
+def test_a_run_is_not_continued_with_other_photos(tmp_path, purpose):
+    out = tmp_path / "my.safetensors"
+    config = replace(CONFIG, phases=("stage-one",))
+    sets = {name: [Colored()[place] for place in range(8)] for name in ("training", "validation", "detail")}
+
+    def run():
+        return list(train(sets["training"], sets["validation"], config, out, detail_photos=sets["detail"]))
+
+    assert run()
+    before = out.read_bytes()
+    for others in ([photo * 0.9 for photo in sets[purpose]], sets[purpose] * 2):
+        kept, sets[purpose] = sets[purpose], others
+        with pytest.raises(ValueError, match=f"my-run holds a run with other photos for {purpose} "):
+            run()
+        sets[purpose] = kept
+    assert run() == []
+    assert out.read_bytes() == before
+
+
+def test_photos_are_told_apart_by_their_names_and_by_what_they_show():
+    class Named(list):
+        names = ("a", "b")
+
+    photos = Named([torch.zeros(3, 4, 4), torch.ones(3, 4, 4)])
+    others = Named(photos)
+    others.names = ("a", "c")
+    seen = {"training": describe_photos(photos)}
+    check_photos("my.safetensors", seen, {"training": describe_photos(Named(photos))})
+    check_photos("my.safetensors", {}, seen)
+    for other in (others, Named([torch.zeros(3, 4, 4)] * 2)):
+        with pytest.raises(ValueError, match=r"other photos for training \(was 2, now 2\)"):
+            check_photos("my.safetensors", seen, {"training": describe_photos(other)})
+
+
+def test_a_run_is_not_continued_from_other_weights(tmp_path):
+    out, config = tmp_path / "my.safetensors", replace(CONFIG, phases=("stage-two",))
+    _, one = finish(replace(CONFIG, phases=("stage-one",)))
+    finish(config, out, start=one)
+    assert list(train(Colored(), Colored(), config, out, start=one)) == []
+    _, other = finish(replace(CONFIG, phases=("stage-one",), seed=5))
+    for start in (other, None):
+        with pytest.raises(ValueError, match="my-run holds a run that began with other weights"):
+            next(train(Colored(), Colored(), config, out, start=start))
 
 
 def test_a_run_from_before_an_argument_existed_is_continued_as_if_it_had_the_default(tmp_path):
@@ -368,10 +456,31 @@ def test_a_loss_that_is_no_number_stops_with_advice_and_keeps_the_checkpoint(tmp
     forward = PhaseStep.forward
     monkeypatch.setattr(PhaseStep, "forward", lambda self, *inputs: forward(self, *inputs) * torch.nan)
     with pytest.raises(
-        TrainingDivergedError, match=r"the loss became nan in stage-one, epoch 2\. Try a smaller"
+        TrainingDivergedError,
+        match=r"the loss became nan \(.* in validation\) in stage-one, epoch 2\. Try a smaller",
     ):
         next(running)
     assert out.read_bytes() == before
+
+
+def test_a_validation_loss_that_is_no_number_stops_before_the_broken_weights_are_written(
+    tmp_path, monkeypatch
+):
+    out = tmp_path / "my.safetensors"
+    running = train(Colored(), Colored(), CONFIG, out)
+    next(running)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    forward = PhaseStep.forward
+    monkeypatch.setattr(
+        PhaseStep,
+        "forward",
+        lambda self, *inputs: forward(self, *inputs) * (1 if self.training else torch.nan),
+    )
+    with pytest.raises(
+        TrainingDivergedError, match=rf"\(nan in validation\).*{out.name} holds the last good weights"
+    ):
+        next(running)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_a_loss_that_runs_away_stops_too():
@@ -472,6 +581,11 @@ def test_rare_hues_weigh_more_and_the_mean_weight_is_one(space):
     assert 0.9 * red + 0.1 * blue == pytest.approx(1)
     assert hue_weights(photos, 0.0, space) == pytest.approx([1.0] * HUE_BINS)
     assert hue_weights(photos, 0.5, LAB) == [1.0] * HUE_BINS
+
+
+def test_gray_photos_have_no_hues_to_weigh():
+    with pytest.raises(ValueError, match="the photos have no color to learn from"):
+        hue_weights([torch.full((3, 32, 32), 0.5)] * 3, 0.7, HSV_POINT)
 
 
 def test_as_a_power_a_hues_weight_is_that_of_all_hues_near_it():
