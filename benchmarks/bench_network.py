@@ -61,7 +61,13 @@ def rows(sizes: Sizes) -> list[Row]:
             seconds=measured,
             note="what `colorize` does unless it is told otherwise",
         ),
-        Row("parameters", "Zhang 2016: times fewer", parameters(theirs) / parameters(ours), 6),
+        Row(
+            "parameters",
+            "Zhang 2016: times fewer",
+            parameters(theirs) / parameters(ours),
+            6,
+            note=f"the network in all rows is `best`, then of {parameters(ours):,} numbers",
+        ),
     ]
 
 

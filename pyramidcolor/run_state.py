@@ -110,9 +110,13 @@ def check_photos(
         same = all(photos[key] == other[key] for key in ("count", "names"))
         # Another machine's JPEG decoder may round otherwise.
         if not same or not np.allclose(photos["means"], other["means"], 0, _ROUNDING):
-            counts = f"{photos['count']:,}, now {other['count']:,}"
+            counts = (
+                f"was {photos['count']:,}, now {other['count']:,}"
+                if photos["count"] != other["count"]
+                else "as many"
+            )
             raise ValueError(
-                f"{run_folder(out)} holds a run with other photos for {purpose} (was {counts}). Continue it with the same, "
+                f"{run_folder(out)} holds a run with other photos for {purpose} ({counts}). Continue it with the same, "
                 "choose another output, or remove the folder to begin anew"
             )
 
