@@ -29,6 +29,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError, ArithmeticError, ImportError, MemoryError) as error:
         print(f"pyramidcolor: {error or type(error).__name__}", file=sys.stderr)
         return 1
+    except RuntimeError as error:
+        if not _tells_of_full_memory(error):
+            raise  # a fault of this package, of which a report needs every line
+        print(f"pyramidcolor: {_out_of_memory(args)}", file=sys.stderr)
+        return 1
+
+
+def _tells_of_full_memory(error: RuntimeError) -> bool:
+    import torch
+
+    # The processor's allocator has no error of its own, and its words differ between systems.
+    words = ("not enough memory", "can't allocate memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
+
+
+def _out_of_memory(args: argparse.Namespace) -> str:
+    names = ("size", "batch_size", "working_size", "input_scales", "memory", "processes")
+    options = [f"--{name.replace('_', '-')}" for name in names if hasattr(args, name)]
+    return "not enough memory" + (f": try a smaller {' or '.join(options)}" if options else "")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     teach.add_argument(
         "--seed", type=int, default=0, help="of weights, order and views (default: %(default)s)"
     )
-    teach.add_argument("--memory", default="4 GiB", help="for decoded photos (default: %(default)s)")
+    _add_memory(teach)
     _add_trust(teach)
     teach.set_defaults(run=_teach)
 
@@ -241,6 +260,11 @@ def _add_validation(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_memory(parser: argparse.ArgumentParser) -> None:
+    text = "for decoded photos: of all sets together, in each process (default: %(default)s)"
+    parser.add_argument("--memory", default="4 GiB", help=text)
+
+
 def _add_trust(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust", action="store_true", help="do not decode every photo once before, to find broken ones"
@@ -279,7 +303,7 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detail", nargs="+", default=[], metavar="PHOTOS", help="photos for the phases after stage one"
     )
-    parser.add_argument("--memory", default="4 GiB", help="for decoded photos (default: %(default)s)")
+    _add_memory(parser)
     _add_trust(parser)
     parser.add_argument(
         "--norm",
@@ -525,4 +549,6 @@ def _print(line: str) -> None:
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a file's name need not be text that can be printed
     sys.exit(main())

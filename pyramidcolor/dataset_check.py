@@ -6,16 +6,18 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+import PIL
 from tqdm import tqdm
 
 from .files import written_whole
+from .images import is_of_the_disk
 from .photos import Photos
 
 _BLOCK = 1024  # photos given to the threads at once: all at once would hold a future for each of millions
@@ -29,6 +31,18 @@ class BrokenPhoto(NamedTuple):
     index: int
     name: str
     reason: str
+
+
+class Faults(NamedTuple):
+    """What training should not see: photos that cannot be read, and groups of names of photos with the same pixels."""
+
+    broken: list[BrokenPhoto]
+    duplicates: list[list[str]]
+
+
+class _Unread(NamedTuple):
+    reason: str
+    certain: bool  # not so where the disk failed: the photo may be sound
 
 
 class _Facts(NamedTuple):
@@ -95,8 +109,8 @@ def check_photos(photos: Photos, gray_below: float = 0.05, progress: bool = Fals
     sizes, gray, broken, same = Counter(), [], [], {}
     for index, found in enumerate(_each(photos, _facts, progress)):
         name = photos.names[index]
-        if isinstance(found, str):
-            broken.append(BrokenPhoto(index, name, found))
+        if isinstance(found, _Unread):
+            broken.append(BrokenPhoto(index, name, found.reason))
             continue
         sizes[found.size] += 1
         same.setdefault(found.digest, []).append(name)
@@ -117,13 +131,19 @@ def check_photos(photos: Photos, gray_below: float = 0.05, progress: bool = Fals
 def find_broken(
     photos: Photos, progress: bool = False, remember: str | os.PathLike | None = None
 ) -> list[BrokenPhoto]:
-    """The photos of a set that cannot be read; `splits.without` leaves them out.
+    """The photos of a set that cannot be read; `splits.without` leaves them out. Arguments and errors as `find_faults`."""
+    return find_faults(photos, progress, remember).broken
+
+
+def find_faults(photos: Photos, progress: bool = False, remember: str | os.PathLike | None = None) -> Faults:
+    """The photos of a set that cannot be read, for `splits.without`, and those that are there twice, for `splits.split_photos`.
 
     Args:
         photos: the set.
         progress: whether to draw a progress bar.
-        remember: a JSON file that keeps the result. While the names in the set and the sizes and times of its files stay as
-            they are, the next call reads it instead of the photos.
+        remember: a JSON file that keeps the result. While the names in the set, the sizes and times of its files and Pillow's
+            version stay as they are, the next call reads it instead of the photos. A result in which the disk failed to give a
+            photo, as without permission, is not kept: the photo may be sound.
 
     Raises:
         ValueError: if `remember` holds something else.
@@ -133,25 +153,48 @@ def find_broken(
     if remember is not None and Path(remember).exists():
         known = _read_remembered(Path(remember))
         if known["photos"] == fingerprint:
-            return [BrokenPhoto(*row) for row in known["broken"]]
-    found = enumerate(_each(photos, lambda pixels: None, progress))
-    broken = [
-        BrokenPhoto(index, photos.names[index], reason) for index, reason in found if reason is not None
-    ]
-    if remember is not None:
+            return Faults([BrokenPhoto(*row) for row in known["broken"]], known["duplicates"])
+    faults, certain = _look_for_faults(photos, progress)
+    # A file that was there before and is not there now makes another fingerprint, and may come back.
+    if remember is not None and certain and (not faults.broken or _fingerprint(photos) == fingerprint):
+        note = json.dumps({"photos": fingerprint} | faults._asdict(), indent=1)
         with written_whole(remember) as part:
-            part.write_text(json.dumps({"photos": fingerprint, "broken": broken}, indent=1), encoding="utf-8")
-    return broken
+            part.write_text(note, encoding="utf-8")
+    return faults
 
 
-def _each(photos: Photos, fact: Callable[[np.ndarray], Fact], progress: bool) -> Iterator[Fact | str]:
+def _look_for_faults(photos: Photos, progress: bool) -> tuple[Faults, bool]:
+    """The faults, and whether none of them may be the disk's."""
+    broken, certain, digests = [], True, np.zeros(len(photos), np.uint64)
+    for index, found in enumerate(_each(photos, _short_digest, progress)):
+        if isinstance(found, _Unread):
+            broken.append(BrokenPhoto(index, photos.names[index], found.reason))
+            certain &= found.certain
+        else:
+            digests[index] = found
+    read = np.delete(np.arange(len(photos)), [photo.index for photo in broken])
+    return Faults(broken, _equal(photos.names, read, digests[read])), certain
+
+
+def _equal(names: Sequence[str], indices: np.ndarray, digests: np.ndarray) -> list[list[str]]:
+    """Groups of names whose digests are equal, in the order of the set."""
+    _, which, counts = np.unique(digests, return_inverse=True, return_counts=True)
+    groups: dict[int, list[str]] = {}
+    for place in np.flatnonzero(counts[which] > 1):
+        groups.setdefault(int(which[place]), []).append(names[indices[place]])
+    return list(groups.values())
+
+
+def _each(photos: Photos, fact: Callable[[np.ndarray], Fact], progress: bool) -> Iterator[Fact | _Unread]:
     """The fact about each photo, or the reason why it cannot be read, in order; two threads read."""
 
-    def look(index: int) -> Fact | str:
+    def look(index: int) -> Fact | _Unread:
         try:
             return fact(photos.pixels(index))
         except (OSError, ValueError) as error:
-            return str(error)
+            # Whether a file is missing is part of the fingerprint.
+            certain = not is_of_the_disk(error) or isinstance(error, FileNotFoundError)
+            return _Unread(str(error), certain)
 
     with ThreadPoolExecutor(2) as pool, tqdm(total=len(photos), unit="photo", disable=not progress) as bar:
         for start in range(0, len(photos), _BLOCK):
@@ -164,12 +207,24 @@ def _facts(pixels: np.ndarray) -> _Facts:
     height, width = pixels.shape[:2]
     largest, smallest = pixels.max(-1).astype(np.float32), pixels.min(-1)
     saturation = (largest - smallest) / np.maximum(largest, 1)  # black has no color
-    digest = hashlib.blake2b(repr(pixels.shape).encode() + pixels.tobytes(), digest_size=16).digest()
-    return _Facts((width, height), float(saturation.mean()), digest)
+    return _Facts((width, height), float(saturation.mean()), _digest(pixels, 16))
+
+
+def _digest(pixels: np.ndarray, size: int) -> bytes:
+    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=size)
+    digest.update(np.ascontiguousarray(pixels))
+    return digest.digest()
+
+
+def _short_digest(pixels: np.ndarray) -> int:
+    # Eight bytes for each of millions of photos; that any two of two million others share theirs happens once in ten million sets.
+    return int.from_bytes(_digest(pixels, 8), "little")
 
 
 def _fingerprint(photos: Photos) -> str:
-    digest = hashlib.sha256("\n".join(photos.names).encode())
+    # Another version of Pillow may read what this one cannot. Names that are not UTF-8, as old archives unpack, hold surrogates.
+    names = "\n".join([f"Pillow {PIL.__version__}", *photos.names])
+    digest = hashlib.sha256(names.encode("utf-8", "surrogateescape"))
     for path in photos.files():
         stat = path.stat() if path.exists() else None
         digest.update(f"\n{stat.st_size} {stat.st_mtime_ns}".encode() if stat else b"\nmissing")
@@ -181,7 +236,7 @@ def _read_remembered(path: Path) -> dict:
         known = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         known = None
-    if not isinstance(known, dict) or known.keys() != {"photos", "broken"}:
+    if not isinstance(known, dict) or not known.keys() >= {"photos", "broken"}:
         raise ValueError(f"{path} does not hold what find_broken writes; name another file or remove it")
     return known
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import posixpath
 import sys
 import tarfile
 from collections import Counter
@@ -269,28 +270,60 @@ def _index_tar(path: Path) -> tuple[dict[str, tuple[int, int]], Counter[str]]:
     """Offset and size of each picture in a tar by its name, and how many other files there are by suffix.
 
     Of two files with one name the later counts, as when a tar is unpacked. Hidden files are left out: tars made on a Mac
-    have one beside each photo.
+    have one beside each photo. Links to pictures in the tar are pictures, and other links are other files.
     """
     _check_not_compressed(path)
-    suffixes, members, left_out = _picture_suffixes(), {}, Counter()
+    suffixes, members, links, left_out = _picture_suffixes(), {}, {}, Counter()
     try:
         with tarfile.open(path, "r:") as tar:
             while (member := tar.next()) is not None:
                 tar.members.clear()  # which would grow by about a kilobyte for each photo
-                name = PurePosixPath(member.name)
-                if not member.isfile() or any(part[0] == "." for part in name.parts):
-                    continue
-                if name.suffix.lower() in suffixes:
-                    members[name.as_posix()] = (member.offset_data, member.size)
-                else:
-                    left_out[name.suffix.lower() or "no suffix"] += 1
+                _sort_in(member, suffixes, members, links, left_out)
             # tarfile takes a damaged header for the end, and would leave out the rest in silence.
             tar.fileobj.seek(tar.offset)
             if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise ValueError(f"{path} is cut off or damaged after {tar.offset:,} bytes")
     except tarfile.TarError as error:
         raise ValueError(f"{path} is not a tar file, or it is cut off: {error}") from error
+    _follow_links(links, members, left_out)
     return members, left_out
+
+
+def _sort_in(
+    member: tarfile.TarInfo,
+    suffixes: set[str],
+    members: dict[str, tuple[int, int]],
+    links: dict[str, str],
+    left_out: Counter[str],
+) -> None:
+    """Add a member of a tar to the pictures, to the symbolic links that may be some, or to what is left out."""
+    path = PurePosixPath(member.name)
+    if member.isdir() or any(part[0] == "." for part in path.parts):
+        return
+    name, suffix = path.as_posix(), path.suffix.lower()
+    links.pop(name, None)
+    if suffix in suffixes and member.isfile():
+        members[name] = (member.offset_data, member.size)
+    elif suffix in suffixes and member.islnk() and (whole := posixpath.normpath(member.linkname)) in members:
+        members[name] = members[whole]  # a hard link, which comes after its file
+    elif suffix in suffixes and member.issym():
+        members.pop(name, None)
+        links[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), member.linkname))
+    else:
+        left_out[suffix or "no suffix"] += 1
+
+
+def _follow_links(links: dict[str, str], members: dict[str, tuple[int, int]], left_out: Counter[str]) -> None:
+    """Add the symbolic links of a tar that lead to its pictures, over other links or not; count those that do not."""
+    for name, target in links.items():
+        passed = {name}
+        while target in links and target not in passed:
+            passed.add(target)
+            target = links[target]
+        if target in members:
+            members[name] = members[target]
+        else:
+            left_out[PurePosixPath(name).suffix.lower()] += 1
 
 
 def _check_not_compressed(path: Path) -> None:

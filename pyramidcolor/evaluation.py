@@ -17,6 +17,8 @@ from .inference import colorize
 from .metrics import Scores, mean_saturation
 from .photos import Photos
 
+_LARGE_ENOUGH = 32  # pixels; no measure refuses a photo of this side for its size
+
 
 @dataclass(frozen=True)
 class Tint:
@@ -60,7 +62,13 @@ def best_tint(photos: Sequence[Tensor], size: int = 128) -> Tint:
     Args:
         photos: a data set of RGB `(3, H, W)` in [0, 1].
         size: photos are looked at as squares of this side.
+
+    Raises:
+        ValueError: if there are no photos or `size` is less than 1.
     """
+    _check_size(size)
+    if not len(photos):
+        raise ValueError("a tint needs photos, got none")
     degrees = torch.arange(360)
     counts, saturations = torch.zeros(360, dtype=torch.float64), []
     for index in range(len(photos)):
@@ -98,8 +106,9 @@ def evaluate(
         The figures by name, as `metrics.Scores.result` defines them.
 
     Raises:
-        ValueError: if there are no photos or a measure is unknown.
+        ValueError: if there are no photos, a measure is unknown or another argument is out of range.
     """
+    _check_size(size)
     function = _colorize_with(colorizer, saturation, working_size, input_scales, smoothing)
     scores = Scores(measures)
     for index in range(len(photos)):
@@ -134,6 +143,7 @@ def score_by_source(
     Raises:
         ValueError: as `evaluate`, but where there are no photos.
     """
+    _check_size(size)
     function = _colorize_with(colorizer, saturation, working_size, input_scales, smoothing)
     measures = None if measures is None else tuple(measures)
     parts = {source: Scores(measures, by_photo) for source in sorted(set(photos.sources))}
@@ -144,6 +154,47 @@ def score_by_source(
     for part in parts.values():
         whole.merge(part)
     return whole, parts
+
+
+def check_measuring(
+    colorizer: Colorizer | Callable[[Tensor], Tensor],
+    *,
+    size: int = 256,
+    saturation: float = 1.0,
+    working_size: int | None = None,
+    input_scales: Sequence[float] | None = None,
+    smoothing: int | None = None,
+    measures: Iterable[str] | None = None,
+) -> None:
+    """Raise now the ValueError with which arguments would be refused once photos are measured.
+
+    A network looks at one blank photo, because it alone knows what fits it.
+
+    Args:
+        colorizer, size, saturation, working_size, input_scales, smoothing, measures: as in `evaluate`.
+
+    Raises:
+        ValueError: if one is out of range; names it.
+
+    Example:
+        >>> check_measuring(gray_picture, size=6)
+        Traceback (most recent call last):
+        ValueError: size 6 is too small: ssim needs photos of at least 7x7 pixels, got 6x6
+    """
+    _check_size(size)
+    function = _colorize_with(colorizer, saturation, working_size, input_scales, smoothing)
+    scores, side = Scores(measures), min(size, _LARGE_ENOUGH)
+    blank = torch.zeros(3, side, side)
+    function(blank)
+    try:
+        scores.add(blank, blank)
+    except ValueError as error:
+        raise ValueError(f"size {size} is too small: {error}") from None
+
+
+def _check_size(size: int) -> None:
+    if size < 1:
+        raise ValueError(f"size must be at least 1, got {size}")
 
 
 def _colorize_with(colorizer, saturation, working_size, input_scales, smoothing):
@@ -171,8 +222,9 @@ def calibrate_saturation(colorizer: Colorizer, photos: Sequence[Tensor], size: i
         A colorizer with another `saturation_gain`, between 1/4 and 4; the network is shared.
 
     Raises:
-        ValueError: if the color space has no saturation, or there are no photos.
+        ValueError: if the color space has no saturation, there are no photos, or `size` is less than 1.
     """
+    _check_size(size)
     if colorizer.color_space.saturation_channel is None:
         raise ValueError(f"the color space {colorizer.color_space.name!r} has no saturation to calibrate")
     if not len(photos):

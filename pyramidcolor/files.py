@@ -12,13 +12,15 @@ from typing import Any
 
 from .shipped import stored_result
 
+_LONGEST = 200  # bytes of a name that its temporary name repeats; most file systems allow 255 in all
+
 
 @contextmanager
 def written_whole(path: str | os.PathLike) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends without an error.
 
     Whatever goes wrong before, a full disk or a killed process, leaves the old file as it was. After an error the
-    temporary file is removed; after a kill it stays behind as `.NAME.XXXXXXXX.part`.
+    temporary file is removed; after a kill it stays behind as `.NAME.XXXXXXXX.part`, a long name cut short.
 
     Args:
         path: the file to write. Its folder must exist.
@@ -46,7 +48,7 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
         raise FileNotFoundError(
             f"the folder {path.parent} does not exist; create it before writing {path.name}"
         )
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part = part_beside(path)
     try:
         part.touch()
         mode = part.stat().st_mode
@@ -58,6 +60,20 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def part_beside(path: Path) -> Path:
+    """A new hidden name beside `path`, under which it is written: `.NAME.XXXXXXXX.part`, where a long name is cut short.
+
+    Example:
+        >>> part = part_beside(Path("photos/sea.png"))
+        >>> part.parent.name, part.name[:9], part.suffix
+        ('photos', '.sea.png.', '.part')
+    """
+    name = path.name
+    while len(os.fsencode(name)) > _LONGEST:  # by whole characters: half of one is no name on every system
+        name = name[:-1]
+    return path.with_name(f".{name}.{secrets.token_hex(4)}.part")
 
 
 def read_result(path: str | os.PathLike, maker: str, parse: Callable[[Any], Any]) -> Any:

@@ -6,17 +6,21 @@ decoded by Pillow; every way in which a file can be bad ends in an error that na
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import re
+import struct
 import threading
 import warnings
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
@@ -40,6 +44,16 @@ _FLAT = 0.03  # squared gray of [-1, 1]; where gray varies by much less than its
 _CALM = 0.002  # likewise, for chroma that is smoothed: it follows fainter edges
 _OPENING = threading.Lock()
 _ONE_PICTURE_FORMATS = {"MPO"}  # a phone's JPEG with a preview or a depth map behind the photo
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # what turns a photo of each EXIF orientation upright
 
 
 def read_image(source: str | os.PathLike | BinaryIO) -> Image.Image:
@@ -51,10 +65,10 @@ def read_image(source: str | os.PathLike | BinaryIO) -> Image.Image:
     Raises:
         FileNotFoundError: if there is no such file.
         IsADirectoryError: if it is a folder.
-        ValueError: if the file is empty, no picture, damaged, an animation, or larger than `MAX_PIXELS`.
+        OSError: if the disk does not give it, such as PermissionError.
+        ValueError: if the file is empty, no picture, damaged, an animation, or larger than `MAX_PIXELS`; names it.
     """
-    is_path = isinstance(source, str | os.PathLike)
-    name = os.fspath(source) if is_path else getattr(source, "name", "the given file")
+    is_path, name = isinstance(source, str | os.PathLike), _name_of(source)
     if is_path and Path(source).is_dir():
         raise IsADirectoryError(f"{name} is a folder, not a picture")
     if is_path and not Path(source).exists():
@@ -68,20 +82,84 @@ def read_image(source: str | os.PathLike | BinaryIO) -> Image.Image:
             _check_size(image, name)
             if getattr(image, "n_frames", 1) > 1 and image.format not in _ONE_PICTURE_FORMATS:
                 raise ValueError(f"{name} holds {image.n_frames} frames; save the one you want on its own")
-            image.load()
-            ImageOps.exif_transpose(image, in_place=True)
-            return image
+            return upright(image)
     except Image.DecompressionBombError as error:
         raise ValueError(f"{name} is too large: {error}") from None
     except Image.UnidentifiedImageError:
         empty = is_path and Path(source).stat().st_size == 0
         kind = "empty" if empty else "not a picture in a format that Pillow reads"
         raise ValueError(f"{name} is {kind}") from None
-    except PermissionError:
-        raise
-    except (OSError, SyntaxError, EOFError, IndexError, TypeError, OverflowError) as error:
-        # Pillow's decoders raise all of these on damaged files.
+    except Exception as error:  # damaged files make Pillow's decoders raise nearly anything
+        if isinstance(error, MemoryError) or is_of_the_disk(error) or str(error).startswith(f"{name} "):
+            raise
         raise ValueError(f"{name} is damaged or cut off: {error}") from error
+
+
+def is_of_the_disk(error: Exception) -> bool:
+    """Whether an error is the system's, so that the file may be sound: a file that is gone, no permission, a disk that fails."""
+    # Pillow's own OSErrors have no number; EINVAL is a damaged file that sends its decoder to a place before its start.
+    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """A picture turned by its EXIF orientation: itself, decoded, if there is nothing to turn, else a new one.
+
+    What is turned does not carry the orientation along, nor the thumbnail, which would still lie; the rest of its EXIF
+    stays byte for byte. Pillow's `exif_transpose` writes all of it anew, and fails where a camera stored a value in an unusual
+    type. EXIF that cannot be read turns nothing.
+
+    Args:
+        image: any mode.
+    """
+    image.load()  # first: a TIFF file turns itself as it is decoded, and has no orientation afterwards
+    method = _upright_method(image)
+    if method is None:
+        return image
+    turned = image.transpose(method)
+    turned.info.pop("Raw profile type exif", None)
+    if exif := turned.info.pop("exif", None):
+        turned.info |= _without_orientation(exif)
+    for key in ("XML:com.adobe.xmp", "xmp"):
+        if key in turned.info:
+            turned.info[key] = _without_xmp_orientation(turned.info[key])
+    return turned
+
+
+def _upright_method(image: Image.Image) -> Image.Transpose | None:
+    try:
+        return _UPRIGHT.get(image.getexif().get(_ORIENTATION))
+    except Exception:  # damaged EXIF; the pixels are sound
+        return None
+
+
+def _without_orientation(exif: bytes) -> dict[str, bytes]:
+    """The "exif" of a picture's `info` with an orientation of 1 and no thumbnail; nothing if it cannot be understood."""
+    start = re.match(rb"(?:Exif\0\0)*", exif).end()
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[start : start + 4])
+    if order is None:
+        return {}
+    changed = bytearray(exif)
+    try:
+        first = start + struct.unpack_from(f"{order}I", exif, start + 4)[0]
+        (entries,) = struct.unpack_from(f"{order}H", exif, first)
+        for place in range(first + 2, first + 2 + 12 * entries, 12):
+            if struct.unpack_from(f"{order}H", exif, place)[0] == _ORIENTATION:
+                struct.pack_into(f"{order}HHIHH", changed, place, _ORIENTATION, 3, 1, 1, 0)  # one SHORT: 1
+        struct.pack_into(f"{order}I", changed, first + 2 + 12 * entries, 0)  # where the thumbnail's tags lie
+    except struct.error:
+        return {}
+    return {"exif": bytes(changed)}
+
+
+def _without_xmp_orientation(xmp: str | bytes) -> str | bytes:
+    pattern = r'tiff:Orientation="[0-9]"|<tiff:Orientation>[0-9]</tiff:Orientation>'
+    return re.sub(pattern, "", xmp) if isinstance(xmp, str) else re.sub(pattern.encode(), b"", xmp)
+
+
+def _name_of(source: str | os.PathLike | BinaryIO) -> str:
+    """What errors call a file."""
+    is_path = isinstance(source, str | os.PathLike)
+    return str(os.fspath(source) if is_path else getattr(source, "name", "the given file"))
 
 
 def write_image(image: Image.Image, path: str | os.PathLike, **options) -> None:
@@ -93,7 +171,7 @@ def write_image(image: Image.Image, path: str | os.PathLike, **options) -> None:
         options: for Pillow's `save`. JPEG is written at quality 95 with full-size chroma unless they say otherwise.
 
     Raises:
-        ValueError: if the suffix is unknown, or if the format would lose the picture's transparency.
+        ValueError: if the suffix is unknown, or if the format would lose the picture's transparency or cannot hold its EXIF.
         OSError: if the file cannot be written; the old one is then untouched.
     """
     path = Path(path)
@@ -107,17 +185,28 @@ def write_image(image: Image.Image, path: str | os.PathLike, **options) -> None:
     if suffix != ".bmp":  # which holds neither
         options = {key: image.info[key] for key in ("exif", "icc_profile") if image.info.get(key)} | options
     with written_whole(path) as part:
-        image.save(part, format=Image.registered_extensions()[suffix], **options)
+        try:
+            image.save(part, format=Image.registered_extensions()[suffix], **options)
+        except (struct.error, SyntaxError, AttributeError, TypeError) as error:
+            # Of a TIFF file EXIF is a part, so Pillow writes it anew, and stumbles over values of unusual types.
+            if suffix not in (".tif", ".tiff") or "exif" not in options:
+                raise
+            raise ValueError(
+                f"{path.name}: {suffix} cannot hold this picture's EXIF; write a .png instead"
+            ) from error
 
 
 def find_pictures(folder: str | os.PathLike) -> tuple[list[Path], list[Path]]:
     """The pictures in a folder and the folders in it, sorted; and the other files, so that nobody skips them in silence.
 
-    A file is taken for a picture by its suffix, if Pillow has a reader for it. Hidden files and folders are left out.
+    A file is taken for a picture by its suffix, if Pillow has a reader for it. Hidden files and folders are left out. Links are
+    followed: one to a folder that is read anyway adds nothing, and one that leads nowhere, or to a folder around this one, is
+    among the other files.
 
     Raises:
         FileNotFoundError: if the folder does not exist.
         NotADirectoryError: if it is a file.
+        OSError: if it or a folder in it cannot be read; names that folder.
     """
     folder = Path(folder)
     if not folder.exists():
@@ -125,14 +214,33 @@ def find_pictures(folder: str | os.PathLike) -> tuple[list[Path], list[Path]]:
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file; name a folder of pictures")
     readable = readable_suffixes()
-    visible = (
-        path
-        for path in folder.rglob("*")
-        if not any(part[0] == "." for part in path.relative_to(folder).parts)
-    )
-    files = sorted(path for path in visible if path.is_file())
-    pictures = [path for path in files if path.suffix.lower() in readable]
-    return pictures, [path for path in files if path.suffix.lower() not in readable]
+    pictures, others = [], []
+    for path in sorted(_files_below(folder)):
+        is_picture = path.suffix.lower() in readable and path.is_file()
+        (pictures if is_picture else others).append(path)
+    return pictures, others
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """The visible files of a folder and the folders in it, each folder once; and the links that cannot be followed."""
+    around, read = set(folder.resolve().parents), set()
+    starts = deque([folder])
+    while starts:  # links come after the folder itself, so that what they show twice goes by its own name
+        start = starts.popleft()
+        if start.resolve() in around:
+            yield start
+            continue
+        for place, inner, names in os.walk(start, onerror=_raise):
+            real = os.path.realpath(place)
+            inner[:] = [] if real in read else sorted(name for name in inner if name[0] != ".")
+            if real not in read:
+                read.add(real)
+                starts += (path for path in (Path(place, name) for name in inner) if path.is_symlink())
+                yield from (Path(place, name) for name in names if name[0] != ".")
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def readable_suffixes() -> set[str]:
@@ -150,36 +258,46 @@ def check_suffix(path: Path) -> str:
     return suffix
 
 
-def pixels_and_alpha(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+def pixels_and_alpha(
+    image: Image.Image, name: str | os.PathLike = "the picture"
+) -> tuple[np.ndarray, np.ndarray | None]:
     """The colors of a picture of any mode, and its transparency.
 
     Args:
         image: any mode: 1, L, LA, P, RGB, RGBA, CMYK, YCbCr, LAB, HSV, 16-bit gray (I;16 and I) and float gray (F).
+        name: what errors call it, such as its file.
 
     Returns:
         Pixels `(H, W, 1)` for gray and `(H, W, 3)` for RGB; uint8, or uint16 for 16-bit gray, or float32 in [0, 1] for
         float gray. Alpha `(H, W)` uint8, or None if the picture has none.
 
     Raises:
-        ValueError: if an integer or float picture holds values that are neither 16-bit nor in [0, 1].
+        ValueError: if an integer or float picture holds values that are neither 16-bit nor in [0, 1], or if Pillow cannot
+            convert it.
     """
     if image.mode.startswith("I"):
         pixels = np.asarray(image)
         if pixels.min() < 0 or pixels.max() > 65535:
             raise ValueError(
-                f"the picture's values reach from {pixels.min()} to {pixels.max()}; wanted 0 to 65535"
+                f"{name}: the values reach from {pixels.min()} to {pixels.max()}; wanted 0 to 65535"
             )
         return pixels.astype(np.uint16)[..., None], None
     if image.mode == "F":
         pixels = np.asarray(image, dtype=np.float32)
-        check_unit_range(pixels, "the picture's values")
+        check_unit_range(pixels, f"{name}: the values")
         return pixels[..., None], None
     if image.has_transparency_data:
-        pixels = np.asarray(image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA"))
+        pixels = _converted(image, "LA" if image.mode in ("1", "L", "LA", "La") else "RGBA", name)
         return pixels[..., :-1], pixels[..., -1]
-    mode = "L" if image.mode in ("1", "L") else "RGB"
-    pixels = np.asarray(image if image.mode == mode else image.convert(mode))
+    pixels = _converted(image, "L" if image.mode in ("1", "L") else "RGB", name)
     return pixels.reshape(*pixels.shape[:2], -1), None
+
+
+def _converted(image: Image.Image, mode: str, name: str | os.PathLike) -> np.ndarray:
+    try:
+        return np.asarray(image if image.mode == mode else image.convert(mode))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def read_photo(source: str | os.PathLike | BinaryIO) -> Tensor:
@@ -199,7 +317,7 @@ def read_photo(source: str | os.PathLike | BinaryIO) -> Tensor:
 
 def read_pixels(source: str | os.PathLike | BinaryIO) -> np.ndarray:
     """The same photo as bytes, for data sets that keep many: `(H, W, 3)` uint8. Errors as `read_image`."""
-    pixels, _ = pixels_and_alpha(read_image(source))
+    pixels, _ = pixels_and_alpha(read_image(source), _name_of(source))
     if pixels.dtype != np.uint8:
         pixels = np.round(unit_range(pixels) * 255).astype(np.uint8)
     return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from .bands import BAND_PIXELS, in_threads, new_planes, one_core_each, threads_for
@@ -37,6 +37,7 @@ from .images import (
     read_image,
     resize,
     unit_range,
+    upright,
     write_image,
 )
 from .pixels import fill_pixels, gray_of_pixels, luminance_of_pixels
@@ -107,9 +108,9 @@ def colorize(
         check_has_saturation(colorizer.color_space)
     options = {"saturation": saturation, "working_size": working_size, "precision": precision, "scan": scan}
     if isinstance(photo, str | os.PathLike):
-        return _colorize_image(read_image(photo), colorizer, options)
+        return _colorize_image(read_image(photo), colorizer, options, name=photo)
     if isinstance(photo, Image.Image):
-        return _colorize_image(ImageOps.exif_transpose(photo), colorizer, options)
+        return _colorize_image(upright(photo), colorizer, options)
     if isinstance(photo, np.ndarray):
         return _colorize_array(photo, colorizer, options)
     if isinstance(photo, Tensor):
@@ -448,8 +449,10 @@ def _device(colorizer: Colorizer) -> torch.device:
     return next(colorizer.model.parameters()).device
 
 
-def _colorize_image(image: Image.Image, colorizer: Colorizer, options: dict[str, Any]) -> Image.Image:
-    pixels, alpha = pixels_and_alpha(image)
+def _colorize_image(
+    image: Image.Image, colorizer: Colorizer, options: dict[str, Any], name: str | os.PathLike = "the picture"
+) -> Image.Image:
+    pixels, alpha = pixels_and_alpha(image, name)
     if pixels.dtype != np.uint8:  # Pillow has no RGB image of more than 8 bits
         pixels = np.round(unit_range(pixels) * 255).astype(np.uint8)
     colored = colorize_pixels(pixels, colorizer, **options)

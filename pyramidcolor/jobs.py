@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,15 +21,15 @@ from torch.utils.data import Dataset
 
 from .batches import center_view
 from .checkpoints import Colorizer, load_checkpoint, save_checkpoint
-from .dataset_check import find_broken
+from .dataset_check import find_faults
 from .datasets import open_photos
 from .devices import training_device
-from .evaluation import best_tint, calibrate_saturation, gray_picture, score_by_source
+from .evaluation import best_tint, calibrate_saturation, check_measuring, gray_picture, score_by_source
 from .files import written_whole
 from .images import to_image, write_image
 from .inference import colorize_by_stage
 from .metrics import interval
-from .photos import CachedPhotos, Photos
+from .photos import CachedPhotos, Photos, as_photos, bytes_of
 from .plotting import history
 from .recipes import TrainingConfig
 from .run_state import run_folder
@@ -87,7 +89,8 @@ def train_on_photos(
         start: a weights file to go on with.
         teacher: a file of `train_teacher_on_photos`, for a `config.teacher_share` of more than 0.
         validation_photos: how many photos to validate on at most.
-        memory: for decoded photos, as in `photos.CachedPhotos`.
+        memory: for decoded photos, as in `photos.CachedPhotos`: of all sets together, shared by how many photos each has. Each of
+            several processes takes as much.
         check: whether to decode every picture once before, so that broken ones are named and left out.
         about: stored with the weights.
         progress: whether to draw progress bars.
@@ -98,19 +101,23 @@ def train_on_photos(
 
     Raises:
         FileNotFoundError, ValueError, OSError, TrainingDivergedError: as `datasets.open_photos` and `training.train`.
+        ValueError: also if `validation_photos`, `memory` or the config's seed is out of range, or its size no multiple of the
+            network's low factor; before any photo is read.
     """
     from accelerate import Accelerator
 
+    # All that can be wrong is found before photos are looked through, which takes hours where they are many.
+    memory = bytes_of(memory)
+    _check_at_least(1, validation_photos=validation_photos)
+    _check_seed(config.seed)
     accelerator = Accelerator()
     if not accelerator.is_main_process:  # else several processes would say everything several times
         progress, report = False, _say_nothing
     out = Path(out)
-    run_folder(out).mkdir(parents=True, exist_ok=True)
-    photos, held_out = _open_both(paths, validation_paths, config, out, check, progress, report)
-    detail = _open(detail_paths, "detail", config, out, check, progress, report) if detail_paths else None
-    photos, held_out = CachedPhotos(photos, memory), CachedPhotos(held_out, memory)
-    held_out = evenly(held_out, validation_photos)
-    detail = None if detail is None else CachedPhotos(detail, memory)
+    if start is not None and out.resolve() == Path(start).resolve():
+        raise ValueError(
+            f"{out} cannot be both the start and the output: a stopped run could not begin there again"
+        )
     beginning = None if start is None else load_checkpoint(start)
     run = Run(
         config,
@@ -121,16 +128,25 @@ def train_on_photos(
         progress=progress,
         teacher=None if teacher is None else load_teacher(teacher),
     )
+    _check_size(config.size, run.colorizer)
+    run_folder(out).mkdir(parents=True, exist_ok=True)
+    photos, held_out = _open_both(paths, validation_paths, config, out, check, progress, report)
+    detail = _open(detail_paths, "detail", config, out, check, progress, report) if detail_paths else photos
+    photos, held_out, detail = _cached([photos, _at_most(held_out, validation_photos), detail], memory)
     group = f", {accelerator.num_processes} processes" if accelerator.num_processes > 1 else ""
     report(
         f"training on {len(photos):,} photos, validating on {len(held_out):,}; {accelerator.device}, {run.precision}{group}"
     )
-    if run.records:
+    if run.phase is None:
+        report(f"this run is complete; to train anew, choose another output or remove {run_folder(out)}")
+    elif run.records:
         report(f"continuing after {run.records[-1].phase} epoch {run.records[-1].epoch}")
     strip = torch.stack(
         [center_view(held_out[place], config.size) for place in range(min(_STRIP_PHOTOS, len(held_out)))]
     )
-    for record, colorizer in train(photos, held_out, config, out, run=run, detail_photos=detail):
+    for record, colorizer in train(
+        photos, held_out, config, out, run=run, detail_photos=detail if detail_paths else None
+    ):
         report(str(record))
         if run.accelerator.is_main_process:
             _picture_progress(run_folder(out), run.records, colorizer, strip)
@@ -170,16 +186,19 @@ def train_teacher_on_photos(
         epochs, epoch_photos, seed: as in `teachers.train_teacher`.
 
     Raises:
-        FileNotFoundError, ValueError, OSError: as `datasets.open_photos` and `teachers.train_teacher`.
+        FileNotFoundError, ValueError, OSError: as `datasets.open_photos` and `teachers.train_teacher`; if a number is out of range
+            before any photo is read.
         ModuleNotFoundError: if the packages with the large network are missing.
     """
+    memory = bytes_of(memory)
+    _check_at_least(1, validation_photos=validation_photos, epochs=epochs, epoch_photos=epoch_photos)
+    _check_seed(seed)
     out = Path(out)
     run_folder(out).mkdir(parents=True, exist_ok=True)
     config = TrainingConfig(size=64, seed=seed)
     photos, held_out = _open_both(paths, validation_paths, config, out, check, progress, report)
-    held_out = evenly(held_out, validation_photos)
+    photos, held_out = _cached([photos, _at_most(held_out, validation_photos)], memory)
     report(f"teaching with {len(photos):,} photos, validating on {len(held_out):,}; {training_device()}")
-    photos, held_out = CachedPhotos(photos, memory), CachedPhotos(held_out, memory)
     teacher = train_teacher(
         photos, held_out, out, epochs=epochs, epoch_photos=epoch_photos, seed=seed, report=report
     )
@@ -224,7 +243,8 @@ def evaluate_weights(
     """A table of figures: the gray picture, the best tint, and each network.
 
     Args:
-        weights: weights files, or loaded networks.
+        weights: weights files, or loaded networks. A file's row has its name without the ending, or where that is another row's, too,
+            the path as given; a network's row has the name in `about`, or "network". Rows that are still alike are numbered.
         paths: photos in color, as in `datasets.open_photos`.
         size, saturation, working_size, input_scales, smoothing: as in `evaluation.evaluate`.
         limit: only so many photos, evenly spread over the set.
@@ -237,25 +257,36 @@ def evaluate_weights(
         The figures, by row.
 
     Raises:
-        FileNotFoundError, ValueError, OSError: as `datasets.open_photos`, `checkpoints.load_checkpoint` and `evaluate`.
+        FileNotFoundError, ValueError, OSError: as `datasets.open_photos`, `checkpoints.load_checkpoint` and `evaluate`; before
+            anything is measured if an argument is out of range, or `json_path` cannot be written.
     """
-    networks = {
-        one.about.get("name", "network") if isinstance(one, Colorizer) else Path(one).stem: one
-        for one in weights
+    weights = list(weights)
+    _check_at_least(1, limit=limit)
+    if json_path is not None:
+        _check_writable(json_path)
+    loaded = [one if isinstance(one, Colorizer) else load_checkpoint(one) for one in weights]
+    options = {
+        "size": size,
+        "saturation": saturation,
+        "working_size": working_size,
+        "input_scales": input_scales,
+        "smoothing": smoothing,
     }
-    networks = {
-        name: one if isinstance(one, Colorizer) else load_checkpoint(one) for name, one in networks.items()
-    }
+    for row in (gray_picture, *loaded):
+        check_measuring(row, **options)
     photos = open_photos(*paths)
     photos = photos if limit is None else evenly(photos, limit)
     tint = best_tint(photos)
-    rows = {"gray": gray_picture, f"tint of {tint.hue * 360:.0f}°": tint} | networks
+    rows = {"gray": gray_picture, f"tint of {tint.hue * 360:.0f}°": tint}
+    networks = dict(zip(_network_names(weights, rows), loaded, strict=True))
+    rows |= networks
     report(f"{len(photos)} photos at {size} x {size}")
     counts = dict(sorted(Counter(photos.sources).items())) if by_source else {}
     if counts:
         report("of them " + ", ".join(f"{count} of {source}" for source, count in counts.items()))
     first, *others = networks or [None]
-    pairs = {f"{name} - {first}": name for name in others} if intervals else {}
+    pairs = dict(zip(_numbered([f"{name} - {first}" for name in others], rows), others, strict=True))
+    pairs = pairs if intervals else {}
     titles = [*rows, *(f"{row}, {source}" for row in rows for source in counts), *pairs]
     width = max(16, *map(len, titles))
     report(_line("", [title for title, _ in COLUMNS.values()], width))
@@ -272,16 +303,7 @@ def evaluate_weights(
                 report(_figures_line(words, ends, width, sign))
 
     for name, row in rows.items():
-        scores, of_sources = score_by_source(
-            row,
-            photos,
-            size=size,
-            saturation=saturation,
-            working_size=working_size,
-            input_scales=input_scales,
-            smoothing=smoothing,
-            by_photo=intervals,
-        )
+        scores, of_sources = score_by_source(row, photos, **options, by_photo=intervals)
         found.figures[name] = scores.result()
         if intervals:
             drawn[name] = scores.resampled()
@@ -305,6 +327,31 @@ def evaluate_weights(
     return found
 
 
+def _network_names(weights: Sequence[str | os.PathLike | Colorizer], taken: Iterable[str]) -> list[str]:
+    """A name for each network that no other and none of `taken` has: a short one, or the path as given where short ones meet."""
+    short = [
+        one.about.get("name", "network") if isinstance(one, Colorizer) else Path(one).stem for one in weights
+    ]
+    uses = Counter([*taken, *short])
+    names = [
+        os.fspath(one) if uses[name] > 1 and not isinstance(one, Colorizer) else name
+        for name, one in zip(short, weights, strict=True)
+    ]
+    return _numbered(names, taken)
+
+
+def _numbered(names: Iterable[str], taken: Iterable[str]) -> list[str]:
+    """The names, each with a number behind it if one before it or one of `taken` is the same: a, a 2, a 3."""
+    taken, numbered = set(taken), []
+    for name in names:
+        others = (f"{name} {number}" for number in itertools.count(2))
+        while name in taken:
+            name = next(others)
+        taken.add(name)
+        numbered.append(name)
+    return numbered
+
+
 def ends_of(
     intervals: Mapping[str, tuple[float, float]],
 ) -> tuple[dict[str, float], dict[str, float]]:
@@ -317,6 +364,16 @@ def write_json(value: Any, path: str | os.PathLike) -> None:
     """Write a value as JSON, whole or not at all; figures that are NaN or infinite, which JSON lacks, become null."""
     with written_whole(path) as part:
         part.write_text(json.dumps(_finite(value), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+class _RehearsedError(Exception):
+    """Ends a rehearsal of writing."""
+
+
+def _check_writable(path: str | os.PathLike) -> None:
+    """Raise now the OSError with which a file could not be written after a long job; what the file holds stays."""
+    with suppress(_RehearsedError), written_whole(path):
+        raise _RehearsedError  # else an empty file would take its place
 
 
 def begun(
@@ -397,11 +454,43 @@ def _say_nothing(line: str) -> None:
     pass
 
 
+def _check_at_least(lowest: int, **numbers: int | None) -> None:
+    """Raise ValueError, with its name, for a number below the lowest that is allowed; None stands for no limit."""
+    for name, number in numbers.items():
+        if number is not None and number < lowest:
+            raise ValueError(f"{name} must be at least {lowest}, got {number}")
+
+
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**63:  # what both NumPy and PyTorch take, with some thousands added
+        raise ValueError(f"seed must be at least 0 and less than 2**63, got {seed}")
+
+
+def _check_size(size: int, colorizer: Colorizer) -> None:
+    # Stage one alone would train with other sizes too, and the first picture after it would fail.
+    if size % colorizer.model.low_factor:
+        raise ValueError(
+            f"size must be a multiple of {colorizer.model.low_factor}, the network's low factor, got {size}"
+        )
+
+
+def _at_most(photos: Dataset, most: int) -> Photos:
+    return evenly(as_photos(photos), most)
+
+
+def _cached(sets: Sequence[Dataset], memory: int) -> list[CachedPhotos]:
+    """The sets kept in memory, each in its share by how many photos it has; sets that are one and the same share one place."""
+    counts = {id(photos): len(set(as_photos(photos).names)) for photos in sets}  # a copy takes no memory
+    whole = max(1, sum(counts.values()))
+    caches = {id(photos): CachedPhotos(photos, memory * counts[id(photos)] // whole) for photos in sets}
+    return [caches[id(photos)] for photos in sets]
+
+
 def _open_both(
     paths, validation_paths, config: TrainingConfig, out: Path, check: bool, progress: bool, report: Report
 ) -> tuple[Dataset, Dataset]:
     """The photos to train on and those to validate on, held out of the first where no others are given."""
-    photos = _open(paths, "training", config, out, check, progress, report)
+    photos, duplicates = _open_with_duplicates(paths, "training", config, out, check, progress, report)
     if validation_paths or not paths:
         return photos, _open(validation_paths, "validation", config, out, check, progress, report)
     if len(photos) < _FEWEST_TO_SPLIT:
@@ -409,24 +498,32 @@ def _open_both(
             f"fewer than {_FEWEST_TO_SPLIT} photos: none is held out, validation only tells how well they are remembered"
         )
         return photos, photos
-    return split_photos(photos, 0.1, config.seed)
+    return split_photos(photos, 0.1, config.seed, duplicates)
 
 
 def _open(
     paths, role: str, config: TrainingConfig, out: Path, check: bool, progress: bool, report: Report
 ) -> Dataset:
+    return _open_with_duplicates(paths, role, config, out, check, progress, report)[0]
+
+
+def _open_with_duplicates(
+    paths, role: str, config: TrainingConfig, out: Path, check: bool, progress: bool, report: Report
+) -> tuple[Dataset, list[list[str]]]:
+    """The photos, and groups of names of equal pictures among them, as far as `check` has looked."""
     if not paths:
         seed = config.seed if role == "training" else config.seed + 1
-        return SyntheticScenes(_SCENES[role], max(config.size, 32), seed)
+        return SyntheticScenes(_SCENES[role], max(config.size, 32), seed), []
     photos = paths if isinstance(paths, Photos) else open_photos(*paths)
     report(f"{role}: {photos!r}")
+    duplicates = []
     if check:
-        broken = find_broken(photos, progress, remember=run_folder(out) / f"broken-{role}.json")
+        broken, duplicates = find_faults(photos, progress, remember=run_folder(out) / f"broken-{role}.json")
         for photo in broken:
             report(f"left out: {photo.name}: {photo.reason}")
         if broken:
             photos = without(photos, [photo.index for photo in broken])
-    return photos
+    return photos, duplicates
 
 
 def _picture_progress(folder: Path, records: list[EpochRecord], colorizer: Colorizer, photos: Tensor) -> None:

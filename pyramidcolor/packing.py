@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import secrets
 import shutil
 import tarfile
 from collections import Counter
@@ -20,12 +19,10 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from .datasets import PLACES365_LISTS, PhotoShards
-from .files import written_whole
+from .files import part_beside, written_whole
 from .images import to_image, write_image
 from .photos import JoinedPhotos, Photos, bytes_of
 from .scenes import SyntheticScenes
-
-_HEADER = tarfile.BLOCKSIZE  # before every file in a tar, which is itself filled up to whole blocks
 
 DRAWN_CATEGORIES = {
     "coast": "coast",
@@ -48,7 +45,8 @@ def write_shards(
     Args:
         photos: the set. It is not decoded: look for broken photos before, with `dataset_check.find_broken`.
         folder: where the tars go, `NAME-00000.tar` and so on; it must not exist yet.
-        shard_size: the most bytes of a tar, or text such as "500 MB"; a larger photo gets a tar of its own.
+        shard_size: the most bytes of a tar, or text such as "500 MB". A photo that is too large for it gets a tar of its own,
+            and no tar is smaller than 10,240 bytes.
         progress: whether to draw a progress bar.
 
     Returns:
@@ -141,14 +139,22 @@ def _write_tar(photos: Photos, first: int, path: Path, most: int) -> int:
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
         for index in range(first, len(photos)):
             content, suffix = photos.encoded(index)
-            if taken and tar.offset + _HEADER + len(content) > most:
-                break
             # Without a time or an owner, so that the same photos give the same tar.
             member = tarfile.TarInfo(_member_name(photos, index, suffix, taken))
             member.size = len(content)
+            if taken and _size_with(tar, member) > most:
+                break
             tar.addfile(member, io.BytesIO(content))
             taken.add(member.name)
     return len(taken)
+
+
+def _size_with(tar: tarfile.TarFile, member: tarfile.TarInfo) -> int:
+    """Bytes of a tar that ends after one more member."""
+    header = len(member.tobuf(tar.format, tar.encoding, tar.errors))  # long names take several blocks
+    content = -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+    end = tar.offset + header + content + 2 * tarfile.BLOCKSIZE  # two blocks of zeros end a tar
+    return -(-end // tarfile.RECORDSIZE) * tarfile.RECORDSIZE
 
 
 def _member_name(photos: Photos, index: int, suffix: str, taken: set[str]) -> str:
@@ -169,7 +175,7 @@ def _new_folder(folder: Path) -> Iterator[Path]:
         raise FileExistsError(f"{folder} exists; name a new folder, or remove it first")
     if not folder.parent.is_dir():
         raise FileNotFoundError(f"the folder {folder.parent} does not exist; create it before {folder.name}")
-    part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
+    part = part_beside(folder)
     part.mkdir()
     try:
         yield part

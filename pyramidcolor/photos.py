@@ -34,7 +34,7 @@ class Photos(Dataset):
     Args:
         names: one unique name for each photo, for messages and splits; paths have `/` on every system.
         sources: the group that each photo came with. Photos of one source may look alike: see `splits.split_by_source`.
-        left_out: how many files were found that are no pictures, by suffix.
+        left_out: how many files were found that are no pictures, or links that lead to none, by suffix.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Photos(Dataset):
         Raises:
             IndexError: if there is no such photo.
             FileNotFoundError, ValueError: if its file is missing or broken; the message names it.
+            OSError: if the disk does not give it, such as PermissionError.
         """
         return self._read(self._checked(index))
 

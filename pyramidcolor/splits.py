@@ -53,9 +53,12 @@ def split_photos(
 ) -> tuple[PhotoSubset, PhotoSubset]:
     """`split_by_source` if there are at least `fewest_sources`, else `split_by_file`.
 
-    Of few sources, one that is held out takes a whole kind of photo out of training.
+    Of few sources, one that is held out takes a whole kind of photo out of training. Sources that share a picture count as one:
+    one blank page in every folder would leave nothing to hold out.
     """
-    split = split_by_source if len(set(photos.sources)) >= fewest_sources else split_by_file
+    duplicates = list(duplicates)
+    sources = _joined_groups(dict(zip(photos.names, photos.sources, strict=True)), duplicates)
+    split = split_by_source if len(set(sources)) >= fewest_sources else split_by_file
     return split(photos, validation_share, seed, duplicates)
 
 
@@ -128,4 +131,5 @@ def _joined_groups(keys: dict[str, str], duplicates: Iterable[Sequence[str]]) ->
 
 def _shuffled_place(seed: int, key: Hashable) -> bytes:
     # Not numpy's shuffle, which may differ between its versions: photos would then move between the sides.
-    return hashlib.sha256(f"{seed}/{key}".encode()).digest()
+    # Names that are not UTF-8, as old archives unpack on Linux, hold surrogates.
+    return hashlib.sha256(f"{seed}/{key}".encode("utf-8", "surrogateescape")).digest()

@@ -1,12 +1,14 @@
+import errno
 import json
 import os
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 from skimage.color import rgb2hsv
 
-from pyramidcolor.dataset_check import BrokenPhoto, check_photos, find_broken
+from pyramidcolor.dataset_check import BrokenPhoto, check_photos, find_broken, find_faults
 from pyramidcolor.datasets import PhotoFolder, SamplePhotos
 from pyramidcolor.photos import CachedPhotos, Photos
 from pyramidcolor.splits import split_by_file, without
@@ -83,12 +85,103 @@ def test_a_remembered_result_saves_reading_until_a_file_changes(photos, tmp_path
     notes = tmp_path / "broken.json"
     first = find_broken(photos, remember=notes)
     read = []
-    monkeypatch.setattr(PhotoFolder, "pixels", lambda self, index: read.append(index))
+    pixels = PhotoFolder.pixels
+    monkeypatch.setattr(PhotoFolder, "pixels", lambda self, index: read.append(index) or pixels(self, index))
     assert find_broken(photos, remember=notes) == first
     assert not read
     os.utime(photos.folder / "gray.png", ns=(1, 1))
     find_broken(photos, remember=notes)
     assert sorted(read) == list(range(12))
+
+
+@pytest.fixture
+def fails(monkeypatch):
+    """Call it with an error, or None: reading gray.png then ends in it."""
+    read, failing = PhotoFolder._read, []
+
+    def fail_or_read(self, index):
+        if failing and self.names[index] == "gray.png":
+            raise failing[-1]
+        return read(self, index)
+
+    monkeypatch.setattr(PhotoFolder, "_read", fail_or_read)
+    return lambda error: failing.append(error) if error else failing.clear()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(errno.EACCES, "Permission denied"),
+        OSError(errno.EIO, "Input/output error"),
+        FileNotFoundError(errno.ENOENT, "No such file"),
+    ],
+    ids=repr,
+)
+def test_a_photo_that_the_disk_did_not_give_is_tried_again(photos, broken_names, tmp_path, fails, error):
+    notes = tmp_path / "broken.json"
+    fails(error)
+    if isinstance(error, FileNotFoundError):  # a drive that is gone by the time the photo is read
+        path = photos.folder / "gray.png"
+        content, stat = path.read_bytes(), path.stat()
+        look, photos.pixels = photos.pixels, lambda index: path.unlink(missing_ok=True) or look(index)
+    assert "gray.png" in [photo.name for photo in find_broken(photos, remember=notes)]
+    fails(None)
+    if isinstance(error, FileNotFoundError):
+        path.write_bytes(content)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        photos.pixels = look
+    assert [photo.name for photo in find_broken(photos, remember=notes)] == broken_names
+
+
+def test_a_missing_file_is_remembered_as_missing_until_it_comes_back(
+    photos, broken_names, tmp_path, monkeypatch
+):
+    notes, path = tmp_path / "broken.json", photos.folder / "gray.png"
+    content = path.read_bytes()
+    path.unlink()
+    first = find_broken(photos, remember=notes)
+    with monkeypatch.context() as patch:
+        patch.setattr(PhotoFolder, "pixels", None)
+        assert find_broken(photos, remember=notes) == first
+    path.write_bytes(content)
+    assert [photo.name for photo in find_broken(photos, remember=notes)] == broken_names
+
+
+def test_another_version_of_pillow_looks_again(photos, tmp_path, monkeypatch):
+    notes, read = tmp_path / "broken.json", []
+    find_broken(photos, remember=notes)
+    monkeypatch.setattr(PIL, "__version__", "0.1")
+    monkeypatch.setattr(PhotoFolder, "pixels", lambda self, index: read.append(index) or np.zeros((1, 1, 3)))
+    find_broken(photos, remember=notes)
+    assert len(read) == 12
+
+
+def test_names_that_are_not_utf_8_are_remembered(tmp_path):
+    class Latin(Photos):
+        def _read(self, index):
+            raise ValueError("broken")
+
+    name = b"caf\xe9.jpg".decode("utf-8", "surrogateescape")
+    for _ in range(2):
+        assert find_broken(Latin([name], ["a"]), remember=tmp_path / "broken.json")[0].name == name
+
+
+def test_equal_pictures_are_found_beside_the_broken_ones_and_remembered(
+    photos, broken_names, tmp_path, monkeypatch
+):
+    notes = tmp_path / "broken.json"
+    faults = find_faults(photos, remember=notes)
+    assert [photo.name for photo in faults.broken] == broken_names
+    assert faults.duplicates == check_photos(photos).duplicates == [["again/copy.bmp", "color-2.png"]]
+    monkeypatch.setattr(PhotoFolder, "pixels", None)
+    assert find_faults(photos, remember=notes) == faults
+
+
+def test_a_note_of_an_older_version_is_replaced(photos, broken_names, tmp_path):
+    notes = tmp_path / "broken.json"
+    notes.write_text('{"photos": "0123", "broken": []}')
+    assert [photo.name for photo in find_broken(photos, remember=notes)] == broken_names
+    assert "duplicates" in json.loads(notes.read_text())
 
 
 def test_a_note_of_another_set_is_not_believed(photos, tmp_path):

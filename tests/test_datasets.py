@@ -167,10 +167,71 @@ def test_of_two_members_with_one_name_the_later_counts(tmp_path):
     assert dict(zip(photos.names, reds(photos), strict=True)) == {"a.tar/x.png": 3, "a.tar/y.png": 2}
 
 
+def write_links(path, *links):
+    """Add links `(name, type, target)` to a tar."""
+    with tarfile.open(path, "a") as tar:
+        for name, kind, target in links:
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, target
+            tar.addfile(member)
+
+
+def test_links_in_a_tar_show_the_pictures_that_they_lead_to(tmp_path):
+    tar = write_tar(tmp_path / "a.tar", {"./train/x.png": encoded(1), "train/y.png": encoded(2)})
+    write_links(
+        tar,
+        ("val/hard.png", tarfile.LNKTYPE, "./train/x.png"),
+        ("val/over.png", tarfile.SYMTYPE, "soft.png"),
+        ("val/soft.png", tarfile.SYMTYPE, "../train/y.png"),
+    )
+    photos = PhotoShards(tar)
+    assert dict(zip(photos.names, reds(photos), strict=True)) == {
+        "a.tar/train/x.png": 1,
+        "a.tar/train/y.png": 2,
+        "a.tar/val/hard.png": 1,
+        "a.tar/val/over.png": 2,
+        "a.tar/val/soft.png": 2,
+    }
+    assert not photos.left_out
+    with tarfile.open(tar) as unpacked:
+        unpacked.extractall(tmp_path / "a.tar.d", filter="data")
+    assert sorted(reds(PhotoFolder(tmp_path / "a.tar.d"))) == sorted(reds(photos))
+
+
+def test_links_in_a_tar_that_lead_out_of_it_or_in_a_circle_are_counted_as_left_out(tmp_path):
+    tar = write_tar(tmp_path / "a.tar", {"x.png": encoded(1), "y.png": encoded(2)})
+    write_links(
+        tar,
+        ("hard.png", tarfile.LNKTYPE, "gone.png"),
+        ("out.jpg", tarfile.SYMTYPE, "../elsewhere/x.png"),
+        ("one.png", tarfile.SYMTYPE, "two.png"),
+        ("two.png", tarfile.SYMTYPE, "one.png"),
+        ("folder", tarfile.SYMTYPE, "elsewhere"),
+        ("y.png", tarfile.SYMTYPE, "x.png"),  # in place of the file, as when it is unpacked
+    )
+    photos = PhotoShards(tar)
+    assert reds(photos) == [1, 1]
+    assert photos.left_out == {".png": 3, ".jpg": 1, "no suffix": 1}
+
+
+def test_links_that_lead_nowhere_are_counted_as_left_out(tmp_path):
+    save(tmp_path / "a.png", 1)
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    assert PhotoFolder(tmp_path).left_out == {".jpg": 1}
+
+
 def test_a_broken_picture_in_a_shard_is_named_with_its_tar(tmp_path):
     write_tar(tmp_path / "a.tar", {"good.png": encoded(1), "bad.png": encoded(2)[:-30]})
     with pytest.raises(ValueError, match=r"a\.tar/bad\.png"):
         PhotoShards(tmp_path / "a.tar")[1]
+
+
+def test_a_picture_in_a_shard_whose_values_cannot_be_shown_is_named(tmp_path):
+    file = io.BytesIO()
+    Image.fromarray(np.array([[0, 254_000]], np.int32)).save(file, "tiff")
+    write_tar(tmp_path / "a.tar", {"deep.tif": file.getvalue()})
+    with pytest.raises(ValueError, match=r"a\.tar/deep\.tif: the values reach from 0 to 254000"):
+        PhotoShards(tmp_path / "a.tar").pixels(0)
 
 
 def test_a_tar_cut_off_anywhere_is_an_error(shards, tmp_path):

@@ -11,6 +11,7 @@ from pyramidcolor.evaluation import (
     Tint,
     best_tint,
     calibrate_saturation,
+    check_measuring,
     evaluate,
     gray_picture,
     score_by_source,
@@ -83,6 +84,38 @@ def test_a_gray_picture_has_its_spaces_gray_and_no_color_at_all(space):
 def test_no_photos_is_an_error():
     with pytest.raises(ValueError, match="no photos"):
         evaluate(lambda photo: photo, [], size=64)
+    with pytest.raises(ValueError, match="a tint needs photos, got none"):
+        best_tint([])
+
+
+def test_a_size_of_nothing_is_refused_by_name():
+    class Named(list):
+        sources = ("people",) * len(PHOTOS)
+
+    photos, network = Named(PHOTOS), build_colorizer("hsv")
+    for size in (0, -5):
+        for measure in (
+            lambda size: best_tint(photos, size),
+            lambda size: evaluate(gray_picture, photos, size=size),
+            lambda size: score_by_source(gray_picture, photos, size=size),
+            lambda size: calibrate_saturation(network, photos, size),
+        ):
+            with pytest.raises(ValueError, match=f"size must be at least 1, got {size}"):
+                measure(size)
+
+
+def test_what_can_be_measured_passes_the_check_and_what_cannot_does_not():
+    colorizer = build_colorizer("hsv", {"widths": (4,) * 11}, {"low_width": 4, "middle_width": 4})
+    colorizer.model.eval()
+    for options in ({"size": 7}, {"size": 3, "measures": ["bleeding"]}, {"size": 8, "smoothing": 9}):
+        check_measuring(colorizer, **options)
+        if "smoothing" not in options:
+            evaluate(gray_picture, PHOTOS[:1], **options)
+    for options in ({"size": 6}, {"size": 1, "measures": ["bleeding"]}):
+        with pytest.raises(ValueError, match=f"size {options['size']} is too small"):
+            check_measuring(colorizer, **options)
+    with pytest.raises(ValueError, match="measures must be some of"):
+        check_measuring(gray_picture, measures=["beauty"])
 
 
 def test_a_photo_of_one_color_gives_its_own_tint():

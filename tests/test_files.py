@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pyramidcolor.files import written_whole
+from pyramidcolor.files import part_beside, written_whole
 
 
 @pytest.fixture
@@ -116,6 +116,17 @@ def test_a_killed_process_leaves_the_old_file_and_a_part_that_says_so(target):
     assert left.match(".weights.bin.????????.part")
     write(target, lambda part: part.write_bytes(b"new"))
     assert target.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("name", ["a" * 251 + ".jpg", "写" * 83 + ".png"], ids=["latin", "chinese"])
+def test_the_longest_names_that_the_disk_takes_can_be_written(tmp_path, name):
+    (tmp_path / name).write_bytes(b"old")  # the disk does take it
+    write(tmp_path / name, lambda part: part.write_bytes(b"new"))
+    assert (tmp_path / name).read_bytes() == b"new"
+    part = part_beside(tmp_path / name)
+    assert part.name.startswith(f".{name[:50]}")
+    assert part.suffix == ".part"
+    assert len(os.fsencode(part.name)) <= 255
 
 
 def test_a_missing_folder_is_named_and_not_made(tmp_path):

@@ -1,6 +1,8 @@
 """Files of every mode and every kind of damage; changes of size that respect the hue circle."""
 
+import errno
 import io
+import os
 import struct
 import zlib
 
@@ -32,6 +34,7 @@ from pyramidcolor.images import (
     to_image,
     to_png,
     to_tensor,
+    upright,
     write_image,
 )
 
@@ -116,6 +119,94 @@ def test_exif_orientation_turns_the_photo_upright(tmp_path, orientation):
     exif[0x0112] = orientation
     Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "turned.png", exif=exif)
     np.testing.assert_array_equal(np.asarray(read_image(tmp_path / "turned.png")), RGB)
+
+
+def exif_of(order, *entries):
+    """An EXIF block of entries (tag, type, count, four bytes), then a directory of a thumbnail that lies like the photo."""
+    packed = [struct.pack(f"{order}HHI", *entry[:3]) + entry[3] for entry in entries]
+    head = {"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}HI", 42, 8)
+    main = struct.pack(f"{order}H", len(entries)) + b"".join(packed)
+    thumbnail = struct.pack(f"{order}HHHIHHI", 1, 0x0112, 3, 1, 6, 0, 0)
+    return b"Exif\0\0" + head + main + struct.pack(f"{order}I", 12 + len(main)) + thumbnail
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+def test_exif_of_unusual_types_turns_the_photo_and_stays_but_for_the_orientation(tmp_path, order, suffix):
+    unit = (0x0128, 1, 1, b"\2\0\0\0")  # the unit of the resolution as a BYTE, where the standard has a SHORT
+    turned, plain = ((0x0112, 3, 1, struct.pack(f"{order}HH", value, 0)) for value in (6, 1))
+    exif, path = exif_of(order, turned, unit), tmp_path / f"turned.{suffix}"
+    Image.fromarray(RGB).save(path, exif=exif)
+    photo = read_image(path)
+    assert photo.size == (40, 60)
+    kept, wanted = (
+        block.removeprefix(b"Exif\0\0") for block in (photo.info["exif"], exif_of(order, plain, unit))
+    )
+    assert kept[:34] == wanted[:34]  # all up to the thumbnail's address
+    write_image(photo, tmp_path / f"again.{suffix}")
+    with Image.open(tmp_path / f"again.{suffix}") as again:
+        assert again.size == (40, 60)
+        assert again.getexif().get(0x0112) == 1
+        assert not again.getexif().get_ifd(1)  # the thumbnail's
+    with pytest.raises(ValueError, match=r"again\.tif: \.tif cannot hold this picture's EXIF; write a \.png"):
+        write_image(photo, tmp_path / "again.tif")
+
+
+def test_exif_that_is_cut_off_never_keeps_a_photo_from_being_read(tmp_path):
+    whole = exif_of(">", (0x0112, 3, 1, b"\0\6\0\0"), (0x0128, 1, 1, b"\2\0\0\0"))
+    for length in range(6, len(whole)):
+        Image.fromarray(RGB).save(tmp_path / "photo.png", exif=whole[:length])
+        photo = read_image(tmp_path / "photo.png")
+        assert photo.size in ((60, 40), (40, 60))
+        if photo.size == (40, 60):
+            write_image(photo, tmp_path / "again.png")
+            assert read_image(tmp_path / "again.png").size == (40, 60)
+
+
+def test_an_orientation_in_xmp_turns_once_and_a_tiff_file_too(tmp_path):
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><d tiff:Orientation="6"/></x:xmpmeta>'
+    Image.fromarray(RGB).save(tmp_path / "photo.jpg", xmp=xmp)
+    Image.fromarray(RGB).save(tmp_path / "photo.tif", tiffinfo={0x0112: 6})
+    for name in ("photo.jpg", "photo.tif"):
+        photo = read_image(tmp_path / name)
+        assert photo.size == (40, 60)
+        assert upright(photo).size == (40, 60)
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("Failed to decode frame 0"), struct.error("unpack"), NotImplementedError("BLP")]
+)
+@pytest.mark.parametrize("step", ["open", "load"])
+def test_whatever_a_decoder_raises_the_error_names_the_file(tmp_path, monkeypatch, error, step):
+    def fail(*_, **__):
+        raise error
+
+    Image.fromarray(RGB).save(tmp_path / "photo.png")
+    monkeypatch.setattr(*{"open": (Image, "open"), "load": (Image.Image, "load")}[step], fail)
+    with open(tmp_path / "photo.png", "rb") as file:
+        for source in (tmp_path / "photo.png", file):
+            with pytest.raises(ValueError, match=rf"photo\.png is damaged or cut off: {error}"):
+                read_pixels(source)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "I/O error"), PermissionError(errno.EACCES, "no")])
+def test_an_error_of_the_disk_is_not_taken_for_a_damaged_photo(tmp_path, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    Image.fromarray(RGB).save(tmp_path / "photo.png")
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(type(error)) as raised:
+        read_image(tmp_path / "photo.png")
+    assert raised.value is error
+
+
+def test_values_that_cannot_be_shown_are_refused_by_the_file_s_name(tmp_path):
+    Image.fromarray(np.array([[0, 254_000]], np.int32)).save(tmp_path / "deep.tif")
+    Image.fromarray(np.array([[0, 254]], np.float32)).save(tmp_path / "light.tif")
+    for name, wanted in (("deep.tif", "wanted 0 to 65535"), ("light.tif", r"must lie in \[0, 1\]")):
+        with pytest.raises(ValueError, match=rf"{name}: the values .*{wanted}"):
+            read_pixels(tmp_path / name)
 
 
 def test_sixteen_bit_gray_keeps_its_sixteen_bits(tmp_path):
@@ -236,6 +327,67 @@ def test_find_pictures_is_sorted_recursive_and_names_the_rest(tmp_path):
         find_pictures(tmp_path / "nowhere")
     with pytest.raises(NotADirectoryError, match=r"a\.png"):
         find_pictures(tmp_path / "a.png")
+
+
+def linked(path, target):
+    """A symbolic link, and the folders that it lies in; the test is left out where links cannot be made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.symlink_to(target)
+    except OSError:
+        pytest.skip("this system lets nobody make links")
+
+
+def touched(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def found_in(folder):
+    return [[path.relative_to(folder).as_posix() for path in paths] for paths in find_pictures(folder)]
+
+
+def test_find_pictures_follows_links_to_folders_and_files(tmp_path):
+    touched(tmp_path, "set/a.png", "elsewhere/b.png", "elsewhere/deep/c.png", "alone.png")
+    linked(tmp_path / "set" / "more", tmp_path / "elsewhere")
+    linked(tmp_path / "set" / "d.png", tmp_path / "alone.png")
+    assert found_in(tmp_path / "set") == [["a.png", "d.png", "more/b.png", "more/deep/c.png"], []]
+    linked(tmp_path / "link", tmp_path / "set")
+    assert found_in(tmp_path / "link") == found_in(tmp_path / "set")
+
+
+def test_find_pictures_reads_each_folder_once_by_its_own_name_and_ends(tmp_path):
+    touched(tmp_path, "set/z/a.png", "elsewhere/b.png")
+    linked(tmp_path / "set" / "before-z", tmp_path / "set" / "z")
+    linked(tmp_path / "set" / "z" / "again", tmp_path / "set")
+    linked(tmp_path / "set" / "one", tmp_path / "elsewhere")
+    linked(tmp_path / "set" / "two", tmp_path / "elsewhere")
+    linked(tmp_path / "elsewhere" / "back", tmp_path / "set" / "z")
+    assert found_in(tmp_path / "set") == [["one/b.png", "z/a.png"], []]
+
+
+def test_links_that_cannot_be_followed_are_among_the_other_files(tmp_path):
+    touched(tmp_path, "set/a.png", "beside.png")
+    linked(tmp_path / "set" / "gone.png", tmp_path / "nowhere.png")
+    linked(tmp_path / "set" / "itself.png", tmp_path / "set" / "itself.png")
+    linked(tmp_path / "set" / "around", tmp_path)
+    linked(tmp_path / "set" / ".hidden.png", tmp_path / "nowhere.png")
+    assert found_in(tmp_path / "set") == [["a.png"], ["around", "gone.png", "itself.png"]]
+
+
+def test_a_folder_in_a_folder_that_cannot_be_read_is_an_error_that_names_it(tmp_path, monkeypatch):
+    touched(tmp_path, "a.png", "secret/b.png", ".hidden/c.png")
+    scan = os.scandir
+
+    def refuse(path):  # the superuser, who may run the tests, can read every folder
+        if str(path).endswith(("secret", "hidden")):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError, match="secret"):
+        find_pictures(tmp_path)
 
 
 def test_sample_photos_come_without_a_download_and_by_name():

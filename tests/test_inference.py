@@ -431,6 +431,25 @@ def test_what_the_camera_wrote_stays_with_the_photo(tmp_path, colorizer):
         assert colored.getexif().get(0x0112, 1) == 1
 
 
+def test_an_open_picture_with_exif_of_unusual_types_is_turned_like_its_file(tmp_path, colorizer):
+    tags = b"\0\2" + b"\1\x12\0\3\0\0\0\1\0\6\0\0" + b"\1\x28\0\1\0\0\0\1\2\0\0\0"  # the unit as a BYTE
+    exif = b"Exif\0\0MM\0*\0\0\0\x08" + tags + bytes(4)
+    Image.fromarray(RGB).save(tmp_path / "photo.png", exif=exif)
+    with Image.open(tmp_path / "photo.png") as photo:
+        colored = colorize(photo, colorizer)
+    assert colored.size == (40, 60)
+    assert colored.getexif().get(0x0112) == 1
+    np.testing.assert_array_equal(
+        np.asarray(colored), np.asarray(colorize(tmp_path / "photo.png", colorizer))
+    )
+
+
+def test_a_file_whose_values_cannot_be_shown_is_named(tmp_path, colorizer):
+    Image.fromarray(np.array([[0, 254_000]], np.int32)).save(tmp_path / "deep.tif")
+    with pytest.raises(ValueError, match=r"deep\.tif: the values reach from 0 to 254000"):
+        colorize(tmp_path / "deep.tif", colorizer)
+
+
 def test_weights_are_taken_from_a_file(tmp_path, colorizer):
     save_checkpoint(colorizer, tmp_path / "weights.safetensors")
     np.testing.assert_array_equal(

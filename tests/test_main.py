@@ -1,6 +1,7 @@
 """The command line, as a person calls it."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -85,7 +86,26 @@ def test_a_bad_file_is_reported_with_its_reason_and_the_status_tells(album, tmp_
         (["train", "stage-two", "{album}", "-o", "{folder}/my.safetensors"], "give its weights with --start"),
         (["train", "{album}", "-o", "{folder}/my.pt"], "must end in .safetensors"),
         (["train", "{album}", "-o", "{folder}/my.safetensors", "--recipe", "magic"], "recipe must be one of"),
+        (["train", "{album}", "-o", "{folder}/my.safetensors", "--seed", "-1"], "seed must be at least 0"),
+        (
+            ["train", "{album}", "-o", "{folder}/my.safetensors", "--validation-photos", "0"],
+            "validation_photos must be at least 1, got 0",
+        ),
+        (["train", "{album}", "-o", "{folder}/my.safetensors", *TINY, "--size", "66"], "a multiple of 16"),
         (["evaluate", "nowhere", "--weights", "{weights}"], "nowhere"),
+        (["evaluate", "{album}", "--weights", "{weights}", "--size", "0"], "size must be at least 1, got 0"),
+        (
+            ["evaluate", "{album}", "--weights", "{weights}", "--limit", "0"],
+            "limit must be at least 1, got 0",
+        ),
+        (
+            ["evaluate", "{album}", "--weights", "{weights}", "--json", "{folder}/none/x.json"],
+            "none does not exist",
+        ),
+        (
+            ["evaluate", "{album}", "--weights", "{weights}", "--size", "10000000"],
+            "not enough memory: try a smaller --size or --working-size",
+        ),
         (["data", "check", "nowhere"], "nowhere"),
         (["data", "shards", "{album}", "-o", "{folder}"], "exists; name a new folder"),
         (["data", "shards", "{album}", "{album}", "-o", "{folder}/new", "--split", "val"], "several paths"),
@@ -100,6 +120,35 @@ def test_a_mistake_ends_with_one_line_that_names_it(album, tmp_path, weights, wo
     assert reason in said
     assert said.count("\n") == 1
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+    ],
+)
+def test_a_full_memory_ends_with_one_line_that_names_what_to_make_smaller(
+    album, tmp_path, monkeypatch, capsys, error
+):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("pyramidcolor.jobs.train_on_photos", fail)
+    assert main(["train", str(album), "-o", str(tmp_path / "my.safetensors")]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("pyramidcolor: not enough memory: try a smaller --size or --batch-size")
+    assert said.count("\n") == 1
+
+
+def test_a_fault_of_the_package_is_not_taken_for_a_mistake(album, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("pyramidcolor.jobs.train_on_photos", fail)
+    with pytest.raises(RuntimeError, match="a fault"):
+        main(["train", str(album), "-o", str(tmp_path / "my.safetensors")])
 
 
 def test_training_goes_from_photos_to_weights_and_colors(album, tmp_path, capsys):
@@ -409,3 +458,20 @@ def test_the_package_is_imported_without_torch_until_it_is_needed():
         [sys.executable, "-c", code], check=True, timeout=120, capture_output=True, text=True
     )
     assert said.stdout == "module 'pyramidcolor' has no attribute 'nothing'\n"
+
+
+def test_a_name_that_is_no_text_is_printed_all_the_same(tmp_path):
+    try:
+        (tmp_path / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"no picture")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    said = subprocess.run(
+        [sys.executable, "-m", "pyramidcolor", "data", "check", tmp_path],
+        env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert said.returncode in (0, 1)
+    assert r"caf\udce9.jpg is not a picture" in said.stdout
+    assert not said.stderr

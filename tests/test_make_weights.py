@@ -61,6 +61,16 @@ def test_a_change_that_is_none_is_refused_by_name(tool, word, reason):
         tool.read_changes([word])
 
 
+@pytest.mark.parametrize("word", ["scenes", "scenes=", "scenes=many", "scenes=0", "scenes=-1", "=3"])
+def test_how_often_tars_count_is_refused_with_what_is_wanted(tool, monkeypatch, capsys, word):
+    assert tool.read_repeats(["scenes=3", "sea=1"]) == {"scenes": 3, "sea": 1}
+    monkeypatch.setattr(sys, "argv", ["make_weights.py", "photos", "--repeat", word])
+    with pytest.raises(SystemExit) as stop:
+        tool.main()
+    assert stop.value.code == 2
+    assert f"--repeat {word}: write WORD=N with a whole number of at least 1" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["paper", "best"])
 def test_without_other_words_it_trains_a_network_like_the_shipped_one(tool, name):
     config = tool.configure(name, tool.arguments().parse_args(["photos"]), {})

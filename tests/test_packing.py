@@ -2,6 +2,7 @@
 
 import tarfile
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -58,6 +59,31 @@ def test_a_new_tar_begins_where_the_next_photo_would_make_one_too_large(photos, 
     assert same_photos(shards, photos)
     tiny = write_shards(photos, tmp_path / "tiny", shard_size=1)
     assert len(tiny.paths) == 4
+
+
+@pytest.mark.parametrize("most", [20_480, 30_000, 100_000])
+def test_no_tar_of_several_photos_has_more_bytes_than_wanted(tmp_path, most):
+    for number in range(60):
+        folder = "a long name takes more blocks " * (number % 5)
+        (tmp_path / "album" / folder.strip()).mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(number).integers(0, 256, (20, 20 + number, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(tmp_path / "album" / folder.strip() / f"{number}.png")
+    photos = PhotoFolder(tmp_path / "album")
+    shards = write_shards(photos, tmp_path / "packed", shard_size=most)
+    assert same_photos(shards, photos)
+    sizes = [path.stat().st_size for path in shards.paths]
+    assert max(sizes) <= most
+    # The next photo, of at most 5 kB and its header, did not fit.
+    assert min(sizes[:-1]) > most - tarfile.RECORDSIZE - 8_000
+
+
+def test_a_photo_larger_than_a_tar_may_be_has_a_tar_of_its_own(tmp_path):
+    for number, side in enumerate([4, 90, 4, 4]):
+        noise = np.random.default_rng(number).integers(0, 256, (side, side, 3), dtype=np.uint8)
+        save(tmp_path / "album" / f"{number}.png", 0)
+        Image.fromarray(noise).save(tmp_path / "album" / f"{number}.png")
+    shards = write_shards(PhotoFolder(tmp_path / "album"), tmp_path / "packed", shard_size="15 kB")
+    assert [name.partition("/")[0][-5:-4] for name in shards.names] == ["0", "1", "2", "2"]
 
 
 def test_the_same_photos_give_the_same_tars(photos, tmp_path):

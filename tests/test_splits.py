@@ -1,3 +1,4 @@
+import hashlib
 import random
 
 import numpy as np
@@ -91,6 +92,25 @@ def test_few_sources_are_split_by_file_and_many_by_source():
     assert set(split_photos(few, 0.2)[1].sources) == {"a", "b"}
     assert split_photos(many, 0.2)[1].names == split_by_source(many, 0.2)[1].names
     assert split_photos(few, 0.5, fewest_sources=2)[1].names == split_by_source(few, 0.5)[1].names
+
+
+def test_a_picture_that_all_sources_share_does_not_keep_photos_from_being_held_out():
+    photos = photos_of(**MANY)
+    blank = [f"{source}-0" for source in MANY]
+    training, validation = split_photos(photos, 0.2, duplicates=iter([blank]))
+    assert len(set(blank) & set(validation.names)) in (0, len(blank))
+    assert len(training.names) > len(validation.names) > 10
+
+
+def test_names_that_are_not_utf_8_are_split_and_other_names_as_ever():
+    latin = [b"caf\xe9-%d.jpg" % number for number in range(20)]
+    names = [name.decode("utf-8", "surrogateescape") for name in latin]
+    training, validation = split_by_file(Named(names, names), 0.3)
+    assert sorted(training.names + validation.names) == sorted(names)
+    # By hand: the photos whose names, after the seed, have the smallest SHA-256.
+    plain = [f"café-{number}" for number in range(20)]
+    first = sorted(plain, key=lambda name: hashlib.sha256(f"0/{name}".encode()).digest())[:6]
+    assert set(split_by_file(Named(plain, plain), 0.3)[1].names) == set(first)
 
 
 @pytest.mark.parametrize("share", [0, 1, -0.1, 2, float("nan")])

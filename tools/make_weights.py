@@ -164,8 +164,8 @@ def main() -> None:
     """Train, measure and write each recipe that was asked for."""
     parser = arguments()
     args = parser.parse_args()
-    repeat = {word: int(times) for word, _, times in (pair.partition("=") for pair in args.repeat)}
     try:
+        repeat = read_repeats(args.repeat)
         other_changes = read_changes(args.change)
     except ValueError as error:
         parser.error(str(error))
@@ -229,6 +229,19 @@ def configure(name: str, args: argparse.Namespace, other_changes: dict[str, Any]
             **other_changes,
         },
     )
+
+
+def read_repeats(pairs: list[str]) -> dict[str, int]:
+    """How many times tars count, by the word that begins their names, from words such as `scenes=3`; ValueError names one that is none."""
+    repeats = {}
+    for pair in pairs:
+        word, _, times = pair.partition("=")
+        if not word or not times.isdecimal() or int(times) < 1:
+            raise ValueError(
+                f"--repeat {pair}: write WORD=N with a whole number of at least 1, such as scenes=3"
+            )
+        repeats[word] = int(times)
+    return repeats
 
 
 def read_changes(pairs: list[str]) -> dict[str, Any]:
