@@ -30,18 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"pyramidcolor: {error or type(error).__name__}", file=sys.stderr)
         return 1
     except RuntimeError as error:
-        if not _tells_of_full_memory(error):
+        from .devices import tells_of_full_memory
+
+        if not tells_of_full_memory(error):
             raise  # a fault of this package, of which a report needs every line
         print(f"pyramidcolor: {_out_of_memory(args)}", file=sys.stderr)
         return 1
-
-
-def _tells_of_full_memory(error: RuntimeError) -> bool:
-    import torch
-
-    # The processor's allocator has no error of its own, and its words differ between systems.
-    words = ("not enough memory", "can't allocate memory")
-    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
 
 
 def _out_of_memory(args: argparse.Namespace) -> str:
@@ -169,8 +163,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_COLORIZE = """Colorize photos. Each keeps its size, its brightness and its transparency; folders are rebuilt below OUT. A file
-that cannot be read is reported at the end, the others are done, and the exit status is then 1."""
+_COLORIZE = """Colorize photos. Each keeps its size, its brightness (JPEG rounds it) and its transparency; folders are rebuilt
+below OUT. A file that cannot be read is reported at the end, the others are done, and the exit status is then 1."""
 
 _SHARDS = """Write photos as plain tars, as they are and in their order, with their sources as folders. The folder OUT appears when
 all tars are there. Nothing is decoded: look for broken photos before, with `data check`."""

@@ -72,3 +72,10 @@ def describe(device: torch.device) -> str:
     if device.type == "cpu":
         return f"the CPU, {torch.get_num_threads()} threads, {units}"
     return f"{device.type}, {units}"
+
+
+def tells_of_full_memory(error: RuntimeError) -> bool:
+    """Whether PyTorch raised an error because a GPU's memory or the machine's is full."""
+    # The processor's allocator has no error of its own, and its words differ between systems.
+    words = ("not enough memory", "can't allocate memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)

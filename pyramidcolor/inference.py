@@ -24,6 +24,7 @@ from .bands import BAND_PIXELS, in_threads, new_planes, one_core_each, threads_f
 from .checkpoints import WORKING_SIZE as WORKING_SIZE
 from .checkpoints import Colorizer, load_checkpoint, load_pretrained
 from .colorspaces import ColorSpace, amplify, check_has_saturation, decode_luminance, luminance_gray
+from .devices import tells_of_full_memory
 from .images import (
     SUFFIXES,
     check_suffix,
@@ -378,6 +379,10 @@ def _colorize_file(source: Path, target: Path, colorizer: Colorizer, options: di
         return FileResult(source, target, None)
     except (OSError, ValueError, MemoryError) as error:
         return FileResult(source, target, str(error) or type(error).__name__)
+    except RuntimeError as error:
+        if not tells_of_full_memory(error):
+            raise
+        return FileResult(source, target, "not enough memory; try a smaller working size")
 
 
 def colorize_folder(

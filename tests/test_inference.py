@@ -355,6 +355,31 @@ def test_a_folder_is_rebuilt_in_color_past_a_bad_file(album, tmp_path, colorizer
         assert_same_but_for_rounding(np.asarray(colored), colorize(RGB, colorizer))
 
 
+def test_a_photo_that_memory_is_too_small_for_does_not_keep_the_others_from_being_done(
+    album, tmp_path, colorizer
+):
+    torch_says = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
+    with pytest.MonkeyPatch.context() as patch:
+        known, faults = inference.read_image, [RuntimeError(torch_says), torch.OutOfMemoryError("CUDA")]
+        full = {"b.jpg": faults[0], "a.png": faults[1]}
+
+        def read(path):
+            if path.name in full:
+                raise full[path.name]
+            return known(path)
+
+        patch.setattr(inference, "read_image", read)
+        (album / "broken.jpg").unlink()
+        errors = {
+            result.source.name: result.error for result in colorize_folder(album, tmp_path / "out", colorizer)
+        }
+        told = "not enough memory; try a smaller working size"
+        assert errors == {"b.jpg": told, "a.png": told, "old.gif": None}
+        full["old.gif"] = RuntimeError("a fault of ours")
+        with pytest.raises(RuntimeError, match="a fault of ours"):
+            colorize_folder(album, tmp_path / "again", colorizer)
+
+
 def assert_same_but_for_rounding(one, other):
     """Where threads divide the work decides which pixels a vector takes, and that the last bit of a float."""
     apart = abs(one.astype(int) - other)
